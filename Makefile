@@ -1,0 +1,46 @@
+# Mailwright on one machine: Python 3.11+, make and git are enough.
+
+UV_VERSION := 0.13.9
+PYTHON ?= python3
+# uv from the path when it works, otherwise one in a local environment of its own
+UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .tools/bin/uv)
+RUN := $(UV) run --frozen
+# Two processes with scikit-learn on two cores spin against each other.
+export OMP_NUM_THREADS := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help env demo test check bench format docs
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
+
+.tools/bin/uv:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Mailwright needs Python 3.11 or newer")'
+	$(PYTHON) -m venv .tools
+	.tools/bin/python -m pip install --quiet uv==$(UV_VERSION)
+
+env: $(filter .tools/%,$(UV)) ## the Python environment in .venv, as locked
+	@$(UV) sync --frozen --quiet
+
+demo: env ## servers, a sandbox shop, thirty days turned, then the admin's address
+	@$(RUN) mailwright demo
+
+test: env ## every test, in random order, on two processes
+	$(RUN) pytest -n 2
+
+check: env ## format, lint, types, walls
+	$(RUN) ruff format --check .
+	$(RUN) ruff check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+	$(RUN) pytest -q tests/architecture
+
+bench: env ## the numbers, each beside its baseline
+	$(RUN) python -m bench
+
+format: env ## rewrite files to the house style
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+docs: env ## the generated pages of docs/
+	$(RUN) mailwright docs

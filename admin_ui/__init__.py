@@ -1,0 +1,1 @@
+"""The embedded admin and the reseller console; itself a plugin."""

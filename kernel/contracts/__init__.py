@@ -1,0 +1,1 @@
+"""The Structs and Protocols that hooks speak in."""

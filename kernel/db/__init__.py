@@ -1,0 +1,1 @@
+"""Postgres: unit of work, roles, row-level security, migrations."""

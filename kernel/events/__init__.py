@@ -1,0 +1,1 @@
+"""What happened: the durable lane and the fast lane."""

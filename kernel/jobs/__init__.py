@@ -1,0 +1,1 @@
+"""Background work behind one port, with scope and re-check around every job."""

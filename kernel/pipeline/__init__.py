@@ -1,0 +1,1 @@
+"""The core loop: from audience to send ledger."""

@@ -1,0 +1,1 @@
+"""Plugins found, validated and called."""

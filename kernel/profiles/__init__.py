@@ -1,0 +1,1 @@
+"""Customers, orders, products and traits."""

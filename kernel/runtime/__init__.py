@@ -1,0 +1,1 @@
+"""Settings, embedded servers, logs and health of one installation."""

@@ -1,0 +1,1 @@
+"""Resellers and tenants: context, guards, repository, configuration as code."""

@@ -1,0 +1,1 @@
+"""Fixtures, fakes and the conformance kit, shipped for plugin authors."""

@@ -1,0 +1,1 @@
+"""Fixtures that pytest loads for Mailwright and for plugin authors."""

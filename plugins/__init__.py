@@ -1,0 +1,1 @@
+"""Mailwright's own plugins, one package each, loaded by entry point like anyone's."""
