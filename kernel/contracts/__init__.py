@@ -1,1 +1,1 @@
-"""The Structs and Protocols that hooks speak in."""
+"""The Structs and Protocols that hooks speak in. Imports nothing of ours but itself."""

@@ -1,0 +1,132 @@
+"""Decisions: for one customer and one occasion, send or not, and why. Pure data, replayable."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+from uuid import UUID
+
+from kernel.contracts.base import Frozen
+from kernel.contracts.campaigns import Campaign
+from kernel.contracts.tenancy import Tenant
+
+Scalar = bool | int | float | str | None
+
+
+class Action(Frozen):
+    """Something the engine could do. `send=False` is an action too."""
+
+    send: bool
+    campaign_type: str = ""
+    tone: str = ""
+    offer: str = ""
+    """The name of an offer, or empty for none."""
+    send_at: datetime | None = None
+    """Not before this time; None for as soon as it is approved."""
+
+
+class Option(Frozen):
+    """A possible action and the probability with which the policy chose it."""
+
+    action: Action
+    probability: float
+
+
+class Candidate(Frozen):
+    """One customer who could be written to on one occasion, with what is known of them."""
+
+    message_id: UUID
+    customer_id: int
+    step: int
+    occasion: str
+    features: dict[str, Scalar]
+    """See docs/features.md for names and units. Holds no name, email or address."""
+
+
+class Decision(Frozen):
+    """What a decider answers for one candidate."""
+
+    chosen: Action
+    options: tuple[Option, ...]
+    reasons: tuple[str, ...]
+    """Sentences for the merchant, most important first."""
+    policy: str
+    """Plugin-chosen name and version of the rule set or model, e.g. `rules/3`."""
+    model: str = ""
+    prompt_hash: str = ""
+    fallback: str = ""
+    """Why a better decider did not answer, if one should have."""
+    tokens: int = 0
+    cost_micros: int = 0
+
+
+class Change(Frozen):
+    """What a guardrail changed: by whom, from what, and why. `outcome` is where the customer
+    ends when the change means that nothing is sent.
+    """
+
+    plugin: str
+    guardrail: str
+    asked: Action
+    allowed: Action
+    reason: str
+
+
+class Guarded(Frozen):
+    """A decision after the guardrails: every change is kept beside what was asked."""
+
+    decision: Decision
+    action: Action
+    changes: tuple[Change, ...] = ()
+    held_out: bool = False
+
+
+class DecideContext(Frozen):
+    """All a decider may look at besides its candidates. No database, no clock but `now`: so a
+    decision can be computed again to the same bytes.
+    """
+
+    tenant: Tenant
+    campaign: Campaign
+    now: datetime
+    actions: tuple[Action, ...]
+    """Every action that is possible on this occasion."""
+    settings: dict[str, Any]
+    """plugin name -> its settings Struct."""
+
+
+class DecisionRecord(Frozen):
+    """The immutable record of one decision; `canonical()` of it is what is stored and replayed."""
+
+    id: UUID
+    tenant_id: str
+    customer_id: int
+    message_id: UUID
+    occasion: str
+    campaign_type: str
+    decided_at: datetime
+    features: dict[str, Scalar]
+    features_version: int
+    plugin: str
+    plugin_version: str
+    context: str
+    """Digest of the stored DecideContext (tenant, campaign, settings, possible actions)."""
+    decision: Decision
+    changes: tuple[Change, ...]
+    action: Action
+    held_out: bool
+
+
+Outcome = Literal["allowed", "suppressed", "capped", "deferred"]
+
+
+class Verdict(Frozen):
+    """What one rule says of one candidate. The strictest verdict of all rules counts:
+    suppressed over capped over deferred over allowed.
+    """
+
+    outcome: Outcome
+    rule: str = ""
+    reason: str = ""
+    until: datetime | None = None
+    """For `deferred`: when to ask again."""

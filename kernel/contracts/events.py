@@ -1,0 +1,93 @@
+"""Events: what happened. Immutable, tagged, versioned; one row in the durable lane."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import ClassVar
+from uuid import UUID
+
+from kernel.contracts.base import Frozen
+
+
+class Event(Frozen):
+    """Base of every event. A subclass names its `type` and `version`, and is declared with
+    the hook `event_types` so that it can be decoded again.
+    """
+
+    type: ClassVar[str]
+    version: ClassVar[int] = 1
+
+    occurred_at: datetime
+
+
+class CustomerCreated(Event):
+    """A customer became known by itself (not through the import of a history)."""
+
+    type: ClassVar[str] = "customer.created"
+    customer_id: int
+
+
+class OrderPlaced(Event):
+    """A customer placed an order now (not through the import of a history)."""
+
+    type: ClassVar[str] = "order.placed"
+    order_id: int
+    customer_id: int | None
+    amount: Decimal
+    currency: str
+
+
+class ConsentChanged(Event):
+    """A customer's e-mail consent is now `state`."""
+
+    type: ClassVar[str] = "consent.changed"
+    customer_id: int
+    state: str
+    source: str
+
+
+class ImportFinished(Event):
+    """A file of history was read in: totals and traits may have changed for many customers."""
+
+    type: ClassVar[str] = "import.finished"
+    kind: str
+    written: int
+
+
+class CampaignProposed(Event):
+    """A campaign waits for the merchant."""
+
+    type: ClassVar[str] = "campaign.proposed"
+    campaign_id: UUID
+    campaign_type: str
+    audience: int
+
+
+class CampaignFinished(Event):
+    """Nobody in the campaign waits, is deferred or unknown any more."""
+
+    type: ClassVar[str] = "campaign.finished"
+    campaign_id: UUID
+    campaign_type: str
+
+
+class MessagesAccepted(Event):
+    """A channel took these messages: one event a hand-over, never one a message."""
+
+    type: ClassVar[str] = "messages.accepted"
+    campaign_id: UUID
+    campaign_type: str
+    message_ids: tuple[UUID, ...]
+    customer_ids: tuple[int, ...]
+
+
+KERNEL_EVENTS: tuple[type[Event], ...] = (
+    CustomerCreated,
+    OrderPlaced,
+    ConsentChanged,
+    ImportFinished,
+    CampaignProposed,
+    CampaignFinished,
+    MessagesAccepted,
+)

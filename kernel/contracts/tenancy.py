@@ -1,0 +1,67 @@
+"""Who is who: resellers, tenants, and what a merchant chose."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from kernel.contracts.base import Frozen
+
+Slug = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[a-z][a-z0-9-]{1,39}$",
+        description="2 to 40 lower-case letters, digits or dashes, beginning with a letter",
+    ),
+]
+Colour = Annotated[str, msgspec.Meta(pattern=r"^#[0-9a-fA-F]{6}$", description="#rrggbb")]
+Autonomy = Literal["manual", "one_click", "automatic"]
+
+
+class Brand(Frozen):
+    """How a tenant or reseller looks: name, two colours, and a logo."""
+
+    name: str = ""
+    colour: Colour = "#1f4d3a"
+    accent: Colour = "#c8553d"
+    logo_url: Annotated[str, msgspec.Meta(pattern=r"^(https://.*|data:image/.*)?$")] = ""
+    website: Annotated[str, msgspec.Meta(pattern=r"^(https?://.*)?$")] = ""
+
+
+class Sender(Frozen):
+    """Who the mail is from."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=70, pattern=r"^[^\r\n<>\",;]+$")]
+    email: Annotated[str, msgspec.Meta(pattern=r"^[^@\s<>\",;]+@[^@\s<>\",;]+\.[^@\s<>\",;]+$")]
+    reply_to: Annotated[str, msgspec.Meta(pattern=r"^([^@\s<>]+@[^@\s<>]+\.[^@\s<>]+)?$")] = ""
+
+
+class Reseller(Frozen):
+    """The white-label partner that owns tenants."""
+
+    id: Slug
+    name: str
+    brand: Brand = Brand()
+
+
+class Tenant(Frozen):
+    """One merchant's shop, as it stands in the database."""
+
+    id: str
+    reseller_id: str
+    name: str
+    timezone: str
+    currency: str
+    country: str
+    sender: Sender
+    postal_address: str
+    brand: Brand = Brand()
+    autonomy: Autonomy = "manual"
+    holdout_percent: float = 5.0
+    clock_at: datetime | None = None
+    halted_at: datetime | None = None
+    halted_reason: str = ""
+    plugins: dict[str, dict[str, Any]] = {}
+    """Settings, as plain data, of each plugin the tenant enabled."""

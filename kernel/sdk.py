@@ -1,0 +1,120 @@
+"""The one module that plugins import: contracts, hook markers and the services plugins may call.
+
+What is listed in `__all__` is the promise `api = ">=1.0,<2"` of a manifest speaks of.
+"""
+
+from kernel.contracts.base import Frozen, canonical, digest, new_id
+from kernel.contracts.campaigns import Campaign, CampaignType, Copy
+from kernel.contracts.context import Clock, Context, Database
+from kernel.contracts.decisions import (
+    Action,
+    Candidate,
+    DecideContext,
+    Decision,
+    Option,
+    Scalar,
+    Verdict,
+)
+from kernel.contracts.delivery import (
+    Channel,
+    MessageVars,
+    Outgoing,
+    Receipt,
+    Recipient,
+    Rendered,
+)
+from kernel.contracts.errors import (
+    Conflict,
+    Forbidden,
+    InvalidConfig,
+    InvalidInput,
+    KernelError,
+    NotFound,
+    Unavailable,
+)
+from kernel.contracts.events import (
+    CampaignFinished,
+    CampaignProposed,
+    ConsentChanged,
+    CustomerCreated,
+    Event,
+    ImportFinished,
+    MessagesAccepted,
+    OrderPlaced,
+)
+from kernel.contracts.plugins import (
+    API_VERSION,
+    Erased,
+    Export,
+    Job,
+    Manifest,
+    NoSettings,
+    Panel,
+    Subscription,
+)
+from kernel.contracts.profiles import Audience, Customer, Trait, Where
+from kernel.contracts.tenancy import Brand, Reseller, Sender, Tenant
+from kernel.db.ddl import append_only, tenant_table
+from kernel.db.migrate import sql_migration
+from kernel.hookspecs import hookimpl
+
+__all__ = [
+    "API_VERSION",
+    "Action",
+    "Audience",
+    "Brand",
+    "Campaign",
+    "CampaignFinished",
+    "CampaignProposed",
+    "CampaignType",
+    "Candidate",
+    "Channel",
+    "Clock",
+    "Conflict",
+    "ConsentChanged",
+    "Context",
+    "Copy",
+    "Customer",
+    "CustomerCreated",
+    "Database",
+    "DecideContext",
+    "Decision",
+    "Erased",
+    "Event",
+    "Export",
+    "Forbidden",
+    "Frozen",
+    "ImportFinished",
+    "InvalidConfig",
+    "InvalidInput",
+    "Job",
+    "KernelError",
+    "Manifest",
+    "MessageVars",
+    "MessagesAccepted",
+    "NoSettings",
+    "NotFound",
+    "Option",
+    "OrderPlaced",
+    "Outgoing",
+    "Panel",
+    "Receipt",
+    "Recipient",
+    "Rendered",
+    "Reseller",
+    "Scalar",
+    "Sender",
+    "Subscription",
+    "Tenant",
+    "Trait",
+    "Unavailable",
+    "Verdict",
+    "Where",
+    "append_only",
+    "canonical",
+    "digest",
+    "hookimpl",
+    "new_id",
+    "sql_migration",
+    "tenant_table",
+]
