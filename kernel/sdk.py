@@ -56,7 +56,9 @@ from kernel.contracts.profiles import Audience, Customer, Trait, Where
 from kernel.contracts.tenancy import Brand, Reseller, Sender, Tenant
 from kernel.db.ddl import append_only, tenant_table
 from kernel.db.migrate import sql_migration
+from kernel.events.outbox import emit
 from kernel.hookspecs import hookimpl
+from kernel.jobs.port import enqueue
 
 __all__ = [
     "API_VERSION",
@@ -113,6 +115,8 @@ __all__ = [
     "append_only",
     "canonical",
     "digest",
+    "emit",
+    "enqueue",
     "hookimpl",
     "new_id",
     "sql_migration",
