@@ -10,9 +10,21 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec import StructMeta
 
 
-class Frozen(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _KeywordOnly(StructMeta):
+    """msgspec hands `frozen` down to subclasses, but not `kw_only`."""
+
+    def __new__(
+        mcls, name: str, bases: tuple[type, ...], namespace: dict[str, Any], **config: Any
+    ) -> _KeywordOnly:
+        config.setdefault("kw_only", True)
+        made: _KeywordOnly = super().__new__(mcls, name, bases, namespace, **config)
+        return made
+
+
+class Frozen(msgspec.Struct, metaclass=_KeywordOnly, frozen=True, forbid_unknown_fields=True):
     """A value: immutable, keyword-only, refusing unknown fields."""
 
 

@@ -28,10 +28,10 @@ class Copy(Frozen):
     """
 
     subject: Annotated[str, msgspec.Meta(min_length=1, max_length=150)]
-    preheader: Annotated[str, msgspec.Meta(max_length=200)] = ""
-    heading: Annotated[str, msgspec.Meta(max_length=200)] = ""
     body: Annotated[str, msgspec.Meta(min_length=1, max_length=5000)]
     """Paragraphs, divided by an empty line. Plain text: markup is shown, not obeyed."""
+    preheader: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    heading: Annotated[str, msgspec.Meta(max_length=200)] = ""
     button: Annotated[str, msgspec.Meta(max_length=60)] = ""
     link: Annotated[str, msgspec.Meta(max_length=500)] = "{{ shop_url }}"
 
