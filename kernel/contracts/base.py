@@ -6,13 +6,14 @@ import hashlib
 import os
 import time
 from datetime import datetime
-from typing import Any
+from typing import Any, dataclass_transform
 from uuid import UUID
 
 import msgspec
 from msgspec import StructMeta
 
 
+@dataclass_transform(kw_only_default=True, frozen_default=True)
 class _KeywordOnly(StructMeta):
     """msgspec hands `frozen` down to subclasses, but not `kw_only`."""
 
