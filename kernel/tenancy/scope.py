@@ -71,6 +71,17 @@ class TenantScope:
         async with self.core.tenant_scope(self.tenant.id, self.actor) as scope:
             yield scope
 
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """A part of this transaction that is undone alone when it raises; the plugboard puts one
+        around every plugin it asks. In a detached scope, nothing.
+        """
+        if self._db is None:
+            yield
+            return
+        async with self._db.conn.transaction():
+            yield
+
     def after_commit(self, call: Callable[[], Awaitable[Any]]) -> None:
         """Run `call` once the transaction is committed."""
         self.db.after_commit.append(call)
