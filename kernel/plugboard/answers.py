@@ -1,0 +1,90 @@
+"""What an answer must look like: nonsense from a plugin stops here, with the plugin's name on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any, get_args
+
+import msgspec
+
+from kernel.contracts.decisions import Decision, Outcome, Verdict
+from kernel.contracts.delivery import MessageVars
+from kernel.contracts.plugins import Erased, Export
+
+Check = Callable[[Any, dict[str, Any]], None]
+
+_OUTCOMES = frozenset(get_args(Outcome))
+_encode = msgspec.msgpack.Encoder().encode
+_decode_decision = msgspec.msgpack.Decoder(Decision).decode
+
+
+class Nonsense(Exception):
+    """A plugin answered something its hook does not allow; the text says what."""
+
+
+def _sequence(answer: Any, length: int, kind: type) -> Sequence[Any]:
+    if not isinstance(answer, (list, tuple)):
+        raise Nonsense(f"answered {type(answer).__name__}, not a list of {kind.__name__}")
+    if len(answer) != length:
+        raise Nonsense(f"answered {len(answer)} items where {length} were asked for")
+    return answer
+
+
+def _decisions(answer: Any, given: dict[str, Any]) -> None:
+    if answer is None:
+        return
+    for one in _sequence(answer, len(given["candidates"]), Decision):
+        if one is None:
+            continue
+        if type(one) is not Decision:
+            raise Nonsense(f"answered {type(one).__name__}, not Decision or None")
+        try:  # a Struct is not checked when it is made; this record is kept for ever
+            _decode_decision(_encode(one))
+        except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+            raise Nonsense(f"answered a Decision that is not valid: {error}") from error
+
+
+def _verdicts(answer: Any, given: dict[str, Any]) -> None:
+    for one in _sequence(answer, len(given["batch"]), Verdict):
+        if type(one) is not Verdict:
+            raise Nonsense(f"answered {type(one).__name__}, not Verdict")
+        if one.outcome not in _OUTCOMES:
+            raise Nonsense(f"answered a Verdict with the unknown outcome {one.outcome!r}")
+        if one.outcome == "deferred" and not _aware(one.until):
+            raise Nonsense("answered `deferred` without `until`, a time with its time zone")
+
+
+def _aware(value: Any) -> bool:
+    return isinstance(value, datetime) and value.tzinfo is not None
+
+
+def _message_vars(answer: Any, given: dict[str, Any]) -> None:
+    for one in _sequence(answer, len(given["values"]), MessageVars):
+        if type(one) is not MessageVars:
+            raise Nonsense(f"answered {type(one).__name__}, not MessageVars")
+        if type(one.slots) is not dict or type(one.headers) is not dict:
+            raise Nonsense("answered MessageVars whose slots or headers are not a dict")
+        for name, value in one.headers.items():
+            if type(name) is not str or type(value) is not str:
+                raise Nonsense(f"answered a header {name!r} that is not text")
+            if "\n" in value or "\r" in value or not name.isascii() or ":" in name:
+                raise Nonsense(f"answered a header {name!r} with a line break or a colon")
+
+
+def _one(kind: type) -> Check:
+    def check(answer: Any, given: dict[str, Any]) -> None:
+        if type(answer) is not kind:
+            raise Nonsense(f"answered {type(answer).__name__}, not {kind.__name__}")
+
+    return check
+
+
+CHECKS: dict[str, Check] = {
+    "decide": _decisions,
+    "compliance_rules": _verdicts,
+    "template_vars": _message_vars,
+    "export_customer": _one(Export),
+    "erase_customer": _one(Erased),
+}
+"""hook -> a function that raises Nonsense. What is not named here needs no answer."""
