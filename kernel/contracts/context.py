@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -60,7 +60,12 @@ class JobQueue(Protocol):
         """Put `job` on its queue; False when one with the same `key` already waits or runs."""
         ...
 
+    async def ping(self) -> None:
+        """Nothing, when the queue answers; else raises."""
+        ...
 
+
+@runtime_checkable
 class Context(Protocol):
     """One tenant, for one request or one job."""
 

@@ -1,1 +1,1 @@
-"""The web application and the mounting of plugin routes."""
+"""HTTP: the application, who is signed in, the walls around plugin routes, errors and headers."""

@@ -50,6 +50,9 @@ CREATE TABLE tenancy_tenant (
   subject text NOT NULL DEFAULT \'\',
   detail jsonb NOT NULL DEFAULT '{}' ''', "id")}
 {append_only("tenancy_audit")}
+-- A sign-in link is used up once, a session ended once; every request looks the latter up.
+CREATE UNIQUE INDEX tenancy_audit_session ON tenancy_audit (tenant_id, action, subject)
+  WHERE action LIKE 'session.%';
 CREATE TABLE tenancy_switch (
   only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
   halted_at timestamptz,

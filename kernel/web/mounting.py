@@ -1,0 +1,80 @@
+"""Plugin routes, mounted behind the walls: a plugin cannot forget them, since it never sees them."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any
+
+from litestar import Request, Response, Router
+from litestar.di import Provide
+from litestar.response import Redirect, Template
+
+from kernel.contracts.context import Context
+from kernel.web.auth import check_csrf, leave
+from kernel.web.visit import visit
+from kernel.web.walls import wall
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kernel.plugboard.board import Plugboard
+    from kernel.plugboard.parts import Owned
+
+ADMIN = "admin_ui"
+"""The plugin whose routes are the admin itself, at `/app/`; all others are at `/app/x/<plugin>/`."""
+
+SESSION_BODY = 1_000_000
+PUBLIC_BODY = 2_000_000
+"""Bytes a request may bring; a handler may set its own `request_max_body_size`."""
+
+_NAMES = {
+    "Context": Context,
+    "Redirect": Redirect,
+    "Request": Request,
+    "Response": Response,
+    "Template": Template,
+}
+"""Names a handler may use in its annotations even if it imports them for type checking only."""
+
+
+def mounted(board: Plugboard) -> list[Router]:
+    """A router for each plugin that has routes, and one for signing out."""
+    routers = [_session("/app", "", [leave])]
+    for plugin, handlers in _by_plugin(board.routes).items():
+        path = "/app" if plugin == ADMIN else f"/app/x/{plugin}"
+        routers.append(_session(path, plugin, handlers))
+    for plugin, handlers in _by_plugin(board.public_routes).items():
+        routers.append(
+            Router(
+                f"/t/{{tenant_id:str}}/{plugin}",
+                route_handlers=handlers,
+                middleware=[wall(plugin, public=True)],
+                dependencies={"ctx": Provide(_ctx)},
+                signature_namespace=_NAMES,
+                request_max_body_size=PUBLIC_BODY,
+            )
+        )
+    return routers
+
+
+def _session(path: str, plugin: str, handlers: list[Any]) -> Router:
+    return Router(
+        path,
+        route_handlers=handlers,
+        middleware=[wall(plugin)],
+        guards=[check_csrf],
+        dependencies={"ctx": Provide(_ctx)},
+        signature_namespace=_NAMES,
+        request_max_body_size=SESSION_BODY,
+    )
+
+
+async def _ctx(request: Request[Any, Any, Any]) -> Any:
+    return visit(request).ctx
+
+
+def _by_plugin(routes: Iterable[Owned[Any]]) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = defaultdict(list)
+    for owned in routes:
+        found[owned.plugin].append(owned.value)
+    return found

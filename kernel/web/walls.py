@@ -1,0 +1,159 @@
+"""The walls around a mounted route: who asks, is the plugin on, one transaction, one time limit."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from http.cookies import SimpleCookie
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from litestar import Request
+from litestar.enums import ScopeType
+
+from kernel.contracts.errors import Forbidden, NotFound, Unavailable
+from kernel.web import signing
+from kernel.web.auth import SAFE, Session, cookie_name, session_of, still_signed_in
+from kernel.web.errors import answer
+from kernel.web.visit import Visit
+
+if TYPE_CHECKING:
+    from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+    from kernel.tenancy.core import Core
+    from kernel.tenancy.scope import TenantScope
+
+DEADLINE = 30.0
+"""Seconds until an answer must begin: a route that hangs would keep its connection for ever."""
+
+
+class _Undo(Exception):
+    """The answer is an error, so nothing of the request may stay."""
+
+
+def wall(plugin: str, *, public: bool = False) -> Callable[[ASGIApp], ASGIApp]:
+    """Middleware that lets a request through to `plugin` in a tenant scope, or raises.
+
+    A safe method gets a transaction that Postgres keeps read-only, so that GET cannot change
+    state. What answers another method is held back until the transaction is committed, so that a
+    browser never follows a redirect to something not yet there.
+
+    Args:
+        plugin: whose routes they are; empty for the kernel's own.
+        public: the tenant is named in the path, instead of by the session.
+    """
+
+    def around(app: ASGIApp) -> ASGIApp:
+        async def walled(scope: Scope, receive: Receive, send: Send) -> None:
+            if scope["type"] != ScopeType.HTTP:
+                raise NotFound("There is no such page.")
+            core: Core = scope["litestar_app"].state.core
+            request: Request[Any, Any, Any] = Request(scope, receive, send)
+            session = None if public else session_of(core, request)
+            tenant = scope["path_params"]["tenant_id"] if session is None else session.tenant
+            actor = "visitor" if session is None else session.actor
+            held: list[Message] = []
+            try:
+                async with core.tenant_scope(tenant, actor) as ctx:
+                    with structlog.contextvars.bound_contextvars(plugin=plugin or "kernel"):
+                        visit = await _let_in(core, ctx, plugin, session, request)
+                        await _run(app, visit, scope, receive, send, held)
+            except _Undo:
+                pass
+            except Exception as error:
+                if not held:
+                    raise
+                # The route answered well and the commit failed: the answer is not true.
+                response = answer(request, error).to_asgi_response(None, request)
+                return await response(scope, receive, send)
+            for message in held:
+                await send(message)
+            return None
+
+        return walled
+
+    return around
+
+
+async def _let_in(
+    core: Core,
+    ctx: TenantScope,
+    plugin: str,
+    session: Session | None,
+    request: Request[Any, Any, Any],
+) -> Visit:
+    if plugin and plugin not in ctx.enabled:
+        raise NotFound("There is no such page.", "It may belong to a plugin that is switched off.")
+    visit = Visit(core=core, ctx=ctx, plugin=plugin, session=session)
+    if session is not None:
+        await still_signed_in(ctx, session)
+        visit.heard = _heard(core, request)
+    request.scope["state"]["visit"] = visit
+    return visit
+
+
+async def _run(
+    app: ASGIApp, visit: Visit, scope: Scope, receive: Receive, send: Send, held: list[Message]
+) -> None:
+    safe = scope.get("method") in SAFE
+    if safe:
+        await visit.ctx.db.execute("SET TRANSACTION READ ONLY")
+    status = 200
+
+    async def pass_on(message: Message) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+            message["headers"] = [*message["headers"], *_leave_said(visit, status)]
+            limit.reschedule(None)
+        if safe:
+            await send(message)
+        else:
+            held.append(message)
+
+    try:
+        async with asyncio.timeout(DEADLINE) as limit:
+            await app(scope, receive, pass_on)
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise Unavailable("This page took too long.", "Try again in a minute.") from error
+    if status >= 400:
+        raise _Undo
+
+
+def _said_name(core: Core) -> str:
+    return f"{cookie_name(core)}_said"
+
+
+def _heard(core: Core, request: Request[Any, Any, Any]) -> list[Any]:
+    token = request.cookies.get(_said_name(core))
+    if not token:
+        return []
+    try:
+        said: list[Any] = signing.verify(core.links.secret, "said", token, core.clock.now())["said"]
+    except Forbidden:
+        return []
+    return said
+
+
+def _leave_said(visit: Visit, status: int) -> list[tuple[bytes, bytes]]:
+    """The cookie that carries sentences over a redirect, or the one that clears it once shown."""
+    core = visit.core
+    name = _said_name(core)
+    cookie: SimpleCookie = SimpleCookie()
+    if visit.said and 300 <= status < 400:
+        claims = {"said": visit.said[:5]}
+        lasts = timedelta(minutes=5)
+        cookie[name] = signing.sign(core.links.secret, "said", claims, core.clock.now(), lasts)
+    elif visit.shown and visit.heard:
+        cookie[name] = ""
+        cookie[name]["max-age"] = 0
+    else:
+        return []
+    cookie[name]["path"] = "/"
+    cookie[name]["httponly"] = True
+    cookie[name]["samesite"] = "Lax"
+    cookie[name]["secure"] = core.production
+    return [(b"set-cookie", cookie[name].OutputString().encode())]
