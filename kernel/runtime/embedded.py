@@ -113,7 +113,11 @@ class EmbeddedServers:
             os.close(lock)
 
     def _open(self, name: str) -> int:
-        return os.open(self._data_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(self._data_dir / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if os.geteuid() == 0:  # never lock the folder's owner out of it
+            status = self._data_dir.stat()
+            os.fchown(lock, status.st_uid, status.st_gid)
+        return lock
 
     def _leave(self) -> None:
         if self._membership is not None:

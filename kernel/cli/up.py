@@ -1,0 +1,89 @@
+"""`mailwright up`: everything on this machine, in one process tree."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from kernel.cli.program import Program, pass_program
+
+if TYPE_CHECKING:
+    from kernel.runtime.embedded import EmbeddedServers
+    from kernel.runtime.settings import Settings
+
+_CHECK_EVERY = 5.0
+
+
+@click.command()
+@pass_program
+def command(program: Program) -> None:
+    """Run everything: servers where no URL is set, migrations, web and worker."""
+    from kernel.runtime.server import port_is_free
+
+    port_is_free(program.settings)
+    program.wait(_up(program.settings))
+
+
+async def _up(settings: Settings) -> None:
+    from kernel.runtime.embedded import EmbeddedServers, filled
+    from kernel.runtime.stopping import stop_event
+    from kernel.runtime.supervisor import mailwright, run_once, supervise
+
+    stop = stop_event()
+    servers = EmbeddedServers(
+        settings.data_dir, postgres=settings.embedded_postgres, redis=settings.embedded_redis
+    )
+    embedded = settings.embedded_postgres or settings.embedded_redis
+    if embedded:
+        click.echo(f"Starting the database and Valkey in {settings.data_dir} …")
+        settings = filled(settings, await servers.start())
+    # The children get the URLs, so that this process stays small and alone answers for the servers.
+    env = {
+        **os.environ,
+        "DATABASE_URL": settings.database_url,
+        "REDIS_URL": settings.redis_url,
+    }
+    try:
+        await run_once(mailwright("migrate"), env)
+        watching = asyncio.create_task(_watch(servers, stop)) if embedded else None
+        commands = {name: mailwright(name, "--supervised") for name in ("web", "worker")}
+        await supervise(commands, env, stop, _tell(settings))
+        if watching:
+            await watching
+    finally:
+        if embedded:
+            await servers.stop()
+    click.echo("Stopped. Everything is kept.")
+
+
+async def _tell(settings: Settings) -> None:
+    """Prints the address once the web server answers."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(host, settings.port)
+            writer.close()
+            break
+        except OSError:
+            await asyncio.sleep(0.1)
+    click.echo(f"\nMailwright runs at {settings.base_url}\nStop it with control-C.")
+
+
+async def _watch(servers: EmbeddedServers, stop: asyncio.Event) -> None:
+    """Starts an embedded server again when it does not answer any more."""
+    import structlog
+
+    from kernel.contracts.errors import KernelError
+
+    log = structlog.get_logger(__name__)
+    while not stop.is_set():
+        try:
+            await asyncio.wait_for(stop.wait(), _CHECK_EVERY)
+        except TimeoutError:
+            try:
+                await servers.start()
+            except KernelError as error:
+                log.error("embedded server is down", reason=str(error))

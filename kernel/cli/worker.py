@@ -1,0 +1,24 @@
+"""`mailwright worker`: jobs, schedules and events, until told to stop."""
+
+from __future__ import annotations
+
+import click
+
+from kernel.cli.program import Program, pass_program
+
+
+@click.command()
+@click.option("--supervised", is_flag=True, hidden=True)
+@pass_program
+def command(program: Program, supervised: bool) -> None:
+    """Run jobs; stops in order: claims no more, finishes what is in hand."""
+    from kernel.jobs.worker import run_worker
+    from kernel.runtime.embedded import with_servers
+    from kernel.runtime.stopping import stop_event
+
+    async def work() -> None:
+        stop = stop_event(supervised=supervised)
+        async with with_servers(program.settings) as settings:
+            await run_worker(settings, stop)
+
+    program.wait(work())

@@ -1,0 +1,34 @@
+"""The parts every edge holds, made from settings."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from kernel.db.uow import Pool
+from kernel.plugboard.board import Plugboard
+from kernel.runtime.settings import Settings
+from kernel.tenancy.core import Core, Links
+
+
+@asynccontextmanager
+async def open_core(settings: Settings, board: Plugboard) -> AsyncIterator[Core]:
+    """A Core with an open pool for the length of the block. Both URLs must be set by now."""
+    pool = await Pool(settings.database_url, settings.db_pool).open()
+    try:
+        yield Core(
+            pool=pool,
+            board=board,
+            links=Links(base_url=settings.base_url, secret=settings.secret),
+            production=settings.env == "production",
+        )
+    finally:
+        await pool.close()
+
+
+def piccolo_apps(board: Plugboard) -> list[str]:
+    """Dotted names of every Piccolo app to migrate: the kernel's, then those of plugins."""
+    from kernel.db.piccolo_conf import KERNEL_APPS
+
+    apps = (plugin.manifest.piccolo_app for plugin in board.plugins.values())
+    return [*KERNEL_APPS, *filter(None, apps)]
