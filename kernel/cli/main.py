@@ -48,7 +48,7 @@ def _modules() -> dict[str, str]:
 
 def _plugin_commands(ctx: click.Context) -> dict[str, click.Command]:
     program: Program = ctx.ensure_object(Program)
-    return {str(command.name): command for command in program.board.commands}
+    return {name: owned.value for name, owned in program.board.commands.items()}
 
 
 @click.command(cls=MailwrightGroup, context_settings={"help_option_names": ["-h", "--help"]})

@@ -39,7 +39,7 @@ class Program:
         """The plugins, loaded and validated once."""
         from kernel.plugboard import build_plugboard
 
-        return build_plugboard(self.settings)
+        return build_plugboard(self.settings.mandatory_plugins, self.settings.stage_deadline)
 
     def run(self, work: Callable[[Core], Awaitable[T]]) -> T:
         """What `work` returns, given a Core; servers and connections are open around it only.

@@ -69,7 +69,8 @@ async def _tell(settings: Settings) -> None:
             break
         except OSError:
             await asyncio.sleep(0.1)
-    click.echo(f"\nMailwright runs at {settings.base_url}\nStop it with control-C.")
+    click.echo(f"\nMailwright runs at {settings.base_url}/app/ (stop it with control-C)")
+    click.echo("A link that signs you in: mailwright login --tenant TENANT")
 
 
 async def _watch(servers: EmbeddedServers, stop: asyncio.Event) -> None:

@@ -12,14 +12,13 @@ from kernel.cli.program import Program, pass_program
 @pass_program
 def command(program: Program, supervised: bool) -> None:
     """Serve the admin and all routes; stops in order: finishes the requests in hand."""
-    from kernel.runtime.embedded import with_servers
     from kernel.runtime.server import serve
     from kernel.runtime.stopping import stop_event
     from kernel.web.app import create_app
 
     async def work() -> None:
         stop = stop_event(supervised=supervised)
-        async with with_servers(program.settings) as settings:
-            await serve(create_app(settings), settings, stop)
+        async with program.core() as core:
+            await serve(create_app(core), program.settings, stop)
 
     program.wait(work())

@@ -30,5 +30,4 @@ def piccolo_apps(board: Plugboard) -> list[str]:
     """Dotted names of every Piccolo app to migrate: the kernel's, then those of plugins."""
     from kernel.db.piccolo_conf import KERNEL_APPS
 
-    apps = (plugin.manifest.piccolo_app for plugin in board.plugins.values())
-    return [*KERNEL_APPS, *filter(None, apps)]
+    return [*KERNEL_APPS, *board.piccolo_apps]

@@ -160,7 +160,7 @@ class EmbeddedPostgres:
         while loop.time() < until and self._postmaster_lives():
             if await self._answers("postgres"):
                 return []
-            if not self._places.postgres_socket.exists() and loop.time() > until - patience + 10:
+            if not self._places.postgres_socket.exists() and loop.time() > until - patience + 3:
                 break  # somebody deleted the socket: nobody can ever reach this server
             await asyncio.sleep(0.1)
         # Backends outlive a killed postmaster for a moment. None may write beside a new server.

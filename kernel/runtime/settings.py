@@ -112,7 +112,7 @@ class Settings(Struct, frozen=True, kw_only=True):
             "names of plugins, separated by commas",
             "Plugins that are on for every tenant and that no tenant can switch off.",
         ),
-    ] = ("compliance",)
+    ] = ("compliance", "admin_ui")
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"],
         _meta("MAILWRIGHT_LOG_LEVEL", "debug, info, warning or error", "The least that is logged."),

@@ -94,7 +94,7 @@ async def _keep(name: str, command: list[str], env: Mapping[str, str], stop: asy
                 f"Its last lines above say why; `mailwright {name}` runs it alone.",
             )
         with suppress(TimeoutError):
-            await asyncio.wait_for(stop.wait(), min(0.2 * 2 ** len(falls), 5))
+            await asyncio.wait_for(stop.wait(), min(0.1 * 2 ** len(falls), 5))
 
 
 async def _end(name: str, process: asyncio.subprocess.Process) -> None:

@@ -24,7 +24,7 @@ class EmbeddedValkey:
     @property
     def url(self) -> str:
         """The URL that redis-py and arq connect to."""
-        return f"unix://{quote(str(self._socket))}?db=0"
+        return f"unix://{quote(str(self._socket))}"
 
     async def start(self) -> None:
         """Returns when the server answers; one that runs already is used as it is.

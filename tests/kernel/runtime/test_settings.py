@@ -28,7 +28,7 @@ def test_nothing_set_is_a_complete_development_installation(tmp_path: Path) -> N
     settings = load_settings({"MAILWRIGHT_DATA_DIR": str(tmp_path)})
     assert settings.embedded_postgres and settings.embedded_redis
     assert settings.base_url == "http://localhost:8000"
-    assert settings.mandatory_plugins == ("compliance",)
+    assert settings.mandatory_plugins == ("compliance", "admin_ui")
     assert settings.tenants_dir.is_absolute()
 
 
