@@ -68,7 +68,9 @@ def make_baskets(
         .group_by("order", "product", maintain_order=True)
         .agg(pl.col("quantity").sum())
         .join(names, on="product", how="left", maintain_order="left")
-        .with_columns(unit_price=(pl.col("list") * pl.lit(pl.Series(sale)).gather("order")).round(2))
+        .with_columns(
+            unit_price=(pl.col("list") * pl.lit(pl.Series(sale)).gather("order")).round(2)
+        )
         .select("order", "sku", "title", "quantity", "unit_price", is_product=pl.lit(True))
     )
     return (

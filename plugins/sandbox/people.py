@@ -71,7 +71,9 @@ class People:
 
 
 @lru_cache(maxsize=4)
-def make_people(seed: int, count: int, country: str = "GB", timezone: str = "Europe/London") -> People:
+def make_people(
+    seed: int, count: int, country: str = "GB", timezone: str = "Europe/London"
+) -> People:
     """The first `count` customers of the shop's world.
 
     Args:

@@ -158,8 +158,7 @@ def _joined(seed: int, count: int, first: int, last: int) -> Floats:
     days = np.arange(first, last)
     weight = (1 + GROWTH) ** ((days - first) / 365.25) * season(days)
     edges = np.concatenate([[0.0], np.cumsum(weight) / weight.sum()])
-    spread = np.interp(stream(seed, "joined").random(count), edges, np.arange(first, last + 1.0))
-    return spread
+    return np.interp(stream(seed, "joined").random(count), edges, np.arange(first, last + 1.0))
 
 
 def _spread(chance: Floats, first: int, last: int) -> Ints:
@@ -179,9 +178,7 @@ def _purchases(
     edges = np.arange(first, last + 1)
     warped = np.concatenate([[0.0], np.cumsum(season(edges[:-1]))])
     count = len(people)
-    delay = np.where(
-        rng.random(count) < FIRST_SAME_DAY, 0.0, rng.exponential(FIRST_DELAY, count)
-    )
+    delay = np.where(rng.random(count) < FIRST_SAME_DAY, 0.0, rng.exponential(FIRST_DELAY, count))
     visit = rng.exponential(1 / VISITOR_RATE, count)
     start = np.interp(joined, edges, warped)
     at = start + np.where(people.visitor, visit, delay)
@@ -212,10 +209,14 @@ def _orders(
     order = np.lexsort((who, moments))
     who, days, moments = who[order], days[order], moments[order]
     fate = stream(seed, "fate").random((count, 2))
-    lines = make_baskets(people, who, days, catalogue, stream(seed, "baskets").random((count, DRAWS)))
+    lines = make_baskets(
+        people, who, days, catalogue, stream(seed, "baskets").random((count, DRAWS))
+    )
     ids = pl.Series([f"sandbox-{10_000 + i}" for i in range(count)])
     orders = order_rows(people, who, ids, to_utc(moments, timezone), lines).with_columns(
-        status=pl.when(pl.Series(fate[:, 0] < CANCELLED)).then(pl.lit("cancelled")).otherwise("status"),
+        status=pl.when(pl.Series(fate[:, 0] < CANCELLED))
+        .then(pl.lit("cancelled"))
+        .otherwise("status"),
         is_test=pl.Series(fate[:, 1] < TEST),
     )
     return orders, named_lines(lines, ids)
