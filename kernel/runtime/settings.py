@@ -18,143 +18,70 @@ from kernel.contracts.errors import InvalidConfig
 from kernel.runtime.safety import SECRET_LENGTH, hide_password, kept_secret, unsafe_for_production
 
 
-def _meta(env: str, accepts: str, description: str, default: str = "", **constraints: Any) -> Meta:
+def _row(env: str, accepts: str, description: str, default: str = "", **limits: Any) -> Meta:
     extra = {"env": env, "accepts": accepts, "default": default}
-    return Meta(description=description, extra=extra, **constraints)
+    return Meta(description=description, extra=extra, **limits)
 
 
 class Settings(Struct, frozen=True, kw_only=True):
     """The settings of one installation, complete and valid; made by `load_settings`."""
 
-    env: Annotated[
-        Literal["development", "test", "production"],
-        _meta(
-            "MAILWRIGHT_ENV",
-            "development, test or production",
-            "How careful to be. In production, Mailwright refuses to start on missing or sample values.",
-        ),
-    ] = "development"
-    database_url: Annotated[
-        str,
-        _meta(
-            "DATABASE_URL",
-            "a URL such as postgresql://user:password@host/database",
-            "PostgreSQL 15 or newer. Empty: Mailwright runs its own in the data folder.",
-            pattern=r"^$|^postgres(ql)?://",
-        ),
-    ] = ""
-    redis_url: Annotated[
-        str,
-        _meta(
-            "REDIS_URL",
-            "a URL such as redis://host:6379/0, rediss://… or unix:///path",
-            "Redis or Valkey 7 or newer. Empty: Mailwright runs its own in the data folder.",
-            pattern=r"^$|^(rediss?|unix)://",
-        ),
-    ] = ""
-    secret: Annotated[
-        str,
-        _meta(
-            "MAILWRIGHT_SECRET",
-            f"{SECRET_LENGTH} or more random characters, from `openssl rand -hex 32`",
-            "Signs sessions and the links in messages. Changing it ends every session and breaks "
-            "unsubscribe links already sent.",
-            "in development, made once and kept in the data folder",
-        ),
-    ]
-    base_url: Annotated[
-        str,
-        _meta(
-            "MAILWRIGHT_BASE_URL",
-            "a URL such as https://mail.example.com (https in production)",
-            "Where people and Shopify reach this installation; links in messages begin with it.",
-            "http://localhost:PORT",
-            pattern=r"^https?://[^/\s]+",
-        ),
-    ]
-    host: Annotated[
-        str,
-        _meta(
-            "MAILWRIGHT_HOST",
-            "an address of this machine, such as 127.0.0.1 or 0.0.0.0",
-            "The address the web server listens on.",
-            min_length=1,
-        ),
-    ] = "127.0.0.1"
-    port: Annotated[
-        int,
-        _meta(
-            "MAILWRIGHT_PORT",
-            "a whole number from 1 to 65535",
-            "The port the web server listens on.",
-            ge=1,
-            le=65535,
-        ),
-    ] = 8000
-    data_dir: Annotated[
-        Path,
-        _meta(
-            "MAILWRIGHT_DATA_DIR",
-            "a folder",
-            "Where the embedded servers keep their data, and imports their reject files.",
-        ),
-    ] = Path(".mailwright")
-    tenants_dir: Annotated[
-        Path,
-        _meta(
-            "MAILWRIGHT_TENANTS_DIR", "a folder", "Resellers and tenants, configuration as code."
-        ),
-    ] = Path("tenants")
-    mandatory_plugins: Annotated[
-        tuple[str, ...],
-        _meta(
-            "MAILWRIGHT_MANDATORY_PLUGINS",
-            "names of plugins, separated by commas",
-            "Plugins that are on for every tenant and that no tenant can switch off.",
-        ),
-    ] = ("compliance", "admin_ui")
-    log_level: Annotated[
-        Literal["debug", "info", "warning", "error"],
-        _meta("MAILWRIGHT_LOG_LEVEL", "debug, info, warning or error", "The least that is logged."),
-    ] = "info"
-    log_format: Annotated[
-        Literal["console", "json"],
-        _meta(
-            "MAILWRIGHT_LOG_FORMAT",
-            "console or json",
-            "For eyes or for machines.",
-            "json in production, otherwise console",
-        ),
-    ] = "console"
-    worker_jobs: Annotated[
-        int,
-        _meta(
-            "MAILWRIGHT_WORKER_JOBS",
-            "a whole number from 1 to 200",
-            "How many jobs one worker has in hand at once. A job is a batch of many customers.",
-            ge=1,
-            le=200,
-        ),
-    ] = 8
-    db_pool: Annotated[
-        int,
-        _meta(
-            "MAILWRIGHT_DB_POOL",
-            "a whole number from 2 to 200",
-            "The most database connections one process opens.",
-            ge=2,
-            le=200,
-        ),
-    ] = 10
-    stage_deadline: Annotated[
-        float,
-        _meta(
-            "MAILWRIGHT_STAGE_DEADLINE",
-            "seconds, more than 0",
-            "How long all plugins together may take in one stage of the pipeline.",
-            gt=0,
-        ),
-    ] = 30.0
+    # A table: the type, the variable, what it accepts, what it is for, the default.
+    # fmt: off
+    env: Annotated[Literal["development", "test", "production"], _row(
+        "MAILWRIGHT_ENV", "development, test or production",
+        "How careful to be. In production, Mailwright refuses to start on missing or sample values.",
+    )] = "development"
+    database_url: Annotated[str, _row(
+        "DATABASE_URL", "a URL such as postgresql://user:password@host/database",
+        "PostgreSQL 15 or newer. Empty: Mailwright runs its own in the data folder.",
+        pattern=r"^$|^postgres(ql)?://")] = ""
+    redis_url: Annotated[str, _row(
+        "REDIS_URL", "a URL such as redis://host:6379/0, rediss://… or unix:///path",
+        "Redis 6.2 or newer, or any Valkey. Empty: Mailwright runs its own in the data folder.",
+        pattern=r"^$|^(rediss?|unix)://")] = ""
+    secret: Annotated[str, _row(
+        "MAILWRIGHT_SECRET", f"{SECRET_LENGTH} or more random characters, from `openssl rand -hex 32`",
+        "Signs sessions and links. Changing it ends every session and breaks unsubscribe links already sent.",
+        "in development, made once and kept in the data folder")]
+    base_url: Annotated[str, _row(
+        "MAILWRIGHT_BASE_URL", "a URL such as https://mail.example.com (https in production)",
+        "Where people and Shopify reach this installation; links in messages begin with it.",
+        "http://localhost:PORT", pattern=r"^https?://[^/\s]+")]
+    host: Annotated[str, _row(
+        "MAILWRIGHT_HOST", "an address of this machine, such as 127.0.0.1 or 0.0.0.0",
+        "The address the web server listens on.")] = "127.0.0.1"
+    port: Annotated[int, _row(
+        "MAILWRIGHT_PORT", "a whole number from 1 to 65535",
+        "The port the web server listens on.", ge=1, le=65535)] = 8000
+    data_dir: Annotated[Path, _row(
+        "MAILWRIGHT_DATA_DIR", "a folder",
+        "Where the embedded servers keep their data, and imports their reject files.",
+    )] = Path(".mailwright")
+    tenants_dir: Annotated[Path, _row(
+        "MAILWRIGHT_TENANTS_DIR", "a folder",
+        "Resellers and tenants, configuration as code.")] = Path("tenants")
+    mandatory_plugins: Annotated[tuple[str, ...], _row(
+        "MAILWRIGHT_MANDATORY_PLUGINS", "names of plugins, separated by commas",
+        "Plugins that are on for every tenant and that no tenant can switch off.",
+    )] = ("compliance", "admin_ui")
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], _row(
+        "MAILWRIGHT_LOG_LEVEL", "debug, info, warning or error", "The least that is logged.",
+    )] = "info"
+    log_format: Annotated[Literal["console", "json"], _row(
+        "MAILWRIGHT_LOG_FORMAT", "console or json", "For eyes or for machines.",
+        "json in production, otherwise console")] = "console"
+    worker_jobs: Annotated[int, _row(
+        "MAILWRIGHT_WORKER_JOBS", "a whole number from 1 to 200",
+        "How many jobs one worker has in hand at once. A job is a batch of many customers.",
+        ge=1, le=200)] = 8
+    db_pool: Annotated[int, _row(
+        "MAILWRIGHT_DB_POOL", "a whole number from 2 to 200",
+        "The most database connections one process opens.", ge=2, le=200)] = 10
+    stage_deadline: Annotated[float, _row(
+        "MAILWRIGHT_STAGE_DEADLINE", "seconds, more than 0",
+        "How long all plugins together may take in one stage of the pipeline.", gt=0)] = 30.0
+    # fmt: on
 
     @property
     def embedded_postgres(self) -> bool:
