@@ -25,8 +25,8 @@ FREE_SHIPPING, SHIPPING = 45.0, 4.9
 def make_baskets(
     people: People, who: Ints, days: Ints, catalogue: Catalogue, draws: Floats
 ) -> pl.DataFrame:
-    """The lines of one order each: order (index into `who`), line_no, sku, title, quantity,
-    unit_price, is_product.
+    """The lines of one order each: order (index into `who`), sku, title, quantity, unit_price,
+    is_product.
 
     Args:
         who: index of the customer of each order; -1 for a guest of no taste.
@@ -73,11 +73,7 @@ def make_baskets(
         )
         .select("order", "sku", "title", "quantity", "unit_price", is_product=pl.lit(True))
     )
-    return (
-        pl.concat([lines, _shipping(lines)])
-        .sort("order", maintain_order=True)
-        .with_columns(line_no=pl.int_range(1, pl.len() + 1).over("order").cast(pl.Int64))
-    )
+    return pl.concat([lines, _shipping(lines)]).sort("order", maintain_order=True)
 
 
 def _shipping(lines: pl.DataFrame) -> pl.DataFrame:

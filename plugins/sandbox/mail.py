@@ -14,8 +14,7 @@ from kernel.sdk import Context, Event, MessagesAccepted
 from plugins.sandbox import repo, response
 from plugins.sandbox.manifest import SandboxSettings
 from plugins.sandbox.people import make_people
-from plugins.sandbox.seasons import stream
-from plugins.sandbox.shop import day_number
+from plugins.sandbox.seasons import day_number, stream
 
 KINDS = ("click", "order", "leave", "complain")
 STORED = {"leave": "unsubscribe"}
@@ -72,7 +71,7 @@ def _planned(
     planned = []
     for kind in KINDS:
         delays = getattr(reactions, kind)
-        for place in np.flatnonzero(~np.isnan(delays)):
+        for place in np.flatnonzero(~np.isnan(delays)).tolist():
             message_id, number = rows[place]
             at = now + timedelta(days=float(delays[place]))
             planned.append((message_id, STORED.get(kind, kind), number, at))

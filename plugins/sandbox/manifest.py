@@ -23,7 +23,9 @@ class SandboxSettings(Frozen):
     ] = 1.0
     annoyance: Annotated[
         float,
-        Meta(ge=0, le=5, description="How quickly too much mail makes customers leave. 1 is usual."),
+        Meta(
+            ge=0, le=5, description="How quickly too much mail makes customers leave. 1 is usual."
+        ),
     ] = 1.0
 
 

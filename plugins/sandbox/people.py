@@ -134,7 +134,7 @@ def _shift(zones: np.ndarray, timezone: str) -> Floats:
 
 def _seen(seed: int, culture: Ints, zones: np.ndarray, wholesale: np.ndarray) -> pl.DataFrame:
     """number, external_id, email, first_name, last_name, country, timezone, locale, tags,
-    email_consent, consent_source, consent_delay (days from joining to the evidence).
+    consent, consent_source, consent_delay (days from joining to the evidence).
     """
     count = len(culture)
     picks = stream(seed, "names").random((count, 2))
@@ -146,12 +146,12 @@ def _seen(seed: int, culture: Ints, zones: np.ndarray, wholesale: np.ndarray) ->
         first = of.first[int(picks[i, 0] * len(of.first))]
         last = of.last[int(picks[i, 1] * len(of.last))]
         local = ".".join(filter(None, (plain(first), plain(last), str(i + 1))))
-        tags: list[str] = []
+        tags = ""
         if wholesale[i]:
-            last, tags = f"{last} ({WHOLESALE[i % len(WHOLESALE)]})", ["wholesale"]
+            last, tags = f"{last} ({WHOLESALE[i % len(WHOLESALE)]})", "wholesale"
         if i + 1 in HOSTILE_AT:
             first, last = HOSTILE[HOSTILE_AT.index(i + 1)]
-            local, tags, state[i] = f"hostile.{i + 1}", ["<b>tag</b>"], 0
+            local, tags, state[i] = f"hostile.{i + 1}", "<b>tag</b>", 0
         missing = fate[i, 1] < 0.03 and i + 1 not in HOSTILE_AT
         if missing:
             state[i] = 4
@@ -170,10 +170,10 @@ def _seen(seed: int, culture: Ints, zones: np.ndarray, wholesale: np.ndarray) ->
         "country": [CULTURES[c].country for c in culture],
         "timezone": zones,
         "locale": [CULTURES[c].locale for c in culture],
-        "email_consent": consent,
+        "consent": consent,
         "consent_source": np.where(
             consent == "unsubscribed", "unsubscribe link", np.where(told, source, "")
         ),
         # Nobody unsubscribes on the day they join.
         "consent_delay": np.where(consent == "unsubscribed", 20 + fate[:, 3] * 300, 0.0),
-    }, schema_overrides={"email": pl.String, "tags": pl.List(pl.String)})  # fmt: skip
+    }, schema_overrides={"email": pl.String})  # fmt: skip

@@ -70,7 +70,7 @@ async def save_world(ctx: Context, world: World) -> None:
     marks = ", ".join(f"${i + 2}" for i in range(len(names)))
     sets = ", ".join(f"{name} = EXCLUDED.{name}" for name in names)
     await ctx.db.execute(
-        f"INSERT INTO sandbox_shop (tenant_id, {', '.join(names)}) VALUES ($1, {marks}) "  # noqa: S608
+        f"INSERT INTO sandbox_shop (tenant_id, {', '.join(names)}) VALUES ($1, {marks}) "
         f"ON CONFLICT (tenant_id, shop) DO UPDATE SET {sets}",
         ctx.tenant.id,
         *(getattr(world, name) for name in names),
@@ -141,7 +141,9 @@ async def ordered(ctx: Context, numbers: Ints, at: Sequence[datetime], lost: np.
     )
 
 
-async def got_mail(ctx: Context, message_ids: Sequence[UUID], customer_ids: Sequence[int]) -> list[Any]:
+async def got_mail(
+    ctx: Context, message_ids: Sequence[UUID], customer_ids: Sequence[int]
+) -> list[Any]:
     """Notes mails as received; returns (message_id, number) of those not noted before."""
     return await ctx.db.fetch(
         """INSERT INTO sandbox_reaction (tenant_id, message_id, kind, number, at, done)

@@ -43,7 +43,9 @@ def fatigue_after(fatigue: Floats, days: Floats) -> Floats:
     return left
 
 
-def need(people: People, who: Ints, bought: np.ndarray, since_order: Floats, lost: np.ndarray) -> Floats:
+def need(
+    people: People, who: Ints, bought: np.ndarray, since_order: Floats, lost: np.ndarray
+) -> Floats:
     """How much a mail can move each customer now, 0 to 1.2: little right after an order, most when
     the next one is due by their own rhythm; those who never bought are open to a first order.
     """

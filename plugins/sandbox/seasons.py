@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import zlib
+from datetime import date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
+import polars as pl
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -71,3 +74,28 @@ def seconds_of_day(chance: Floats, habit: Floats) -> Floats:
     inner = np.clip((chance * 2) % 1.0, 1e-6, 1 - 1e-6)
     own = (habit + 0.9 * np.log(inner / (1 - inner))) % 24.0
     return np.where(chance < 0.5, common, own) * 3600.0
+
+
+def day_number(day: date) -> int:
+    """Days from 1970-01-01 to `day`."""
+    return (day - date(1970, 1, 1)).days
+
+
+def to_utc(days: Floats, timezone: str) -> pl.Series:
+    """Moments in the shop's time (in days since 1970-01-01, its own midnight) as UTC, to seconds.
+
+    The hour that summer time leaves out is read as if the clock had not changed.
+    """
+    naive = pl.Series((np.floor(days * 86400.0) * 1_000_000).astype(np.int64)).cast(
+        pl.Datetime("us")
+    )
+    local = naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
+    later = (naive + timedelta(hours=1)).dt.replace_time_zone(
+        timezone, ambiguous="earliest", non_existent="null"
+    )
+    return local.fill_null(later).dt.convert_time_zone("UTC")
+
+
+def shop_midnight(day: date, timezone: str) -> datetime:
+    """The beginning of the shop's day."""
+    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone))

@@ -6,8 +6,7 @@ Pure: the same arguments give the same frames, to the byte. Formulas and figures
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date
 
 import numpy as np
 import polars as pl
@@ -15,7 +14,15 @@ import polars as pl
 from plugins.sandbox.baskets import DRAWS, make_baskets
 from plugins.sandbox.catalogue import CATEGORIES, Catalogue, make_catalogue
 from plugins.sandbox.people import People, make_people
-from plugins.sandbox.seasons import Floats, Ints, season, seconds_of_day, stream
+from plugins.sandbox.seasons import (
+    Floats,
+    Ints,
+    day_number,
+    season,
+    seconds_of_day,
+    stream,
+    to_utc,
+)
 
 GROWTH = 0.45
 """New customers grow by this share a year."""
@@ -32,11 +39,12 @@ MAX_ROUNDS = 400
 class Shop:
     """A shop's whole past. Times are UTC, money is in the shop's currency.
 
-    customers: external_id, email, first_name, last_name, country, timezone, locale, tags,
-        email_consent, consent_at, consent_source, created_at.
+    The frames have the canonical columns of an import (docs/import.md), but for currency and source:
+    customers: external_id, email, first_name, last_name, country, timezone, locale, tags, consent,
+        consent_at, consent_source, created_at.
     products: sku, title, vendor, product_type, tags, price, status, inventory.
-    orders: order_id, customer_external_id, email, ordered_at, amount, kind, status, is_test.
-    lines: order_id, line_no, sku, title, quantity, unit_price, is_product.
+    orders: external_id, customer, ordered_at, amount, kind, status, is_test.
+    lines: order, sku, title, quantity, unit_price, is_product.
     lost, bought: one place a customer: whether drop-out has come, whether they ever ordered.
     """
 
@@ -81,34 +89,14 @@ def make_shop(
         catalogue=catalogue,
         customers=customer_rows(people, joined, until, timezone),
         products=product_rows(catalogue),
-        orders=pl.concat([orders, returns]).sort("ordered_at", "order_id"),
+        orders=pl.concat([orders, returns]).sort("ordered_at", "external_id"),
         lines=pl.concat([lines, return_lines]),
         lost=lost,
         bought=bought,
     )
 
 
-def day_number(day: date) -> int:
-    """Days from 1970-01-01 to `day`."""
-    return (day - date(1970, 1, 1)).days
-
-
-def to_utc(days: Floats, timezone: str) -> pl.Series:
-    """Moments in the shop's time (in days since 1970-01-01, its own midnight) as UTC, to seconds.
-
-    The hour that summer time leaves out is read as if the clock had not changed.
-    """
-    naive = pl.Series((np.floor(days * 86400.0) * 1_000_000).astype(np.int64)).cast(
-        pl.Datetime("us")
-    )
-    local = naive.dt.replace_time_zone(timezone, ambiguous="earliest", non_existent="null")
-    later = (naive + timedelta(hours=1)).dt.replace_time_zone(
-        timezone, ambiguous="earliest", non_existent="null"
-    )
-    return local.fill_null(later).dt.convert_time_zone("UTC")
-
-
-def times(people: People, who: Ints, days: Ints, chance: Floats) -> Floats:
+def times(people: People, who: Ints, days: Ints | int, chance: Floats) -> Floats:
     """When on their day each customer orders: days since 1970, in the shop's own time.
 
     A customer elsewhere keeps the hours of their own clock, folded into the shop's day.
@@ -116,7 +104,8 @@ def times(people: People, who: Ints, days: Ints, chance: Floats) -> Floats:
     known = who >= 0
     habit = np.where(known, people.habit[who], 20.0)
     hours = seconds_of_day(chance, habit) / 3600.0 - np.where(known, people.shift[who], 0.0)
-    return days + np.minimum((hours % 24.0) / 24.0, 1 - 1 / 86400)
+    moments: Floats = days + np.minimum((hours % 24.0) / 24.0, 1 - 1 / 86400)
+    return moments
 
 
 def customer_rows(people: People, joined: Floats, until: date, timezone: str) -> pl.DataFrame:
@@ -126,13 +115,13 @@ def customer_rows(people: People, joined: Floats, until: date, timezone: str) ->
     delay = people.seen["consent_delay"].to_numpy()
     late = joined + delay >= day_number(until)
     evidence = to_utc(np.where(late, joined, joined + delay), timezone)
-    told = pl.col("email_consent").is_in(["subscribed", "unsubscribed", "pending"])
+    told = pl.col("consent").is_in(["subscribed", "unsubscribed", "pending"])
     frame = people.seen.with_columns(
         created_at=to_utc(joined, timezone),
         consent_at=evidence,
-        late=pl.Series(late) & (pl.col("email_consent") == "unsubscribed"),
+        late=pl.Series(late) & (pl.col("consent") == "unsubscribed"),
     ).with_columns(
-        email_consent=pl.when("late").then(pl.lit("subscribed")).otherwise("email_consent"),
+        consent=pl.when("late").then(pl.lit("subscribed")).otherwise("consent"),
         consent_source=pl.when("late").then(pl.lit("checkout")).otherwise("consent_source"),
         consent_at=pl.when(told).then("consent_at"),
     )
@@ -146,11 +135,11 @@ def product_rows(catalogue: Catalogue) -> pl.DataFrame:
         "title": catalogue.title,
         "vendor": catalogue.vendor,
         "product_type": [CATEGORIES[c].name for c in catalogue.category],
-        "tags": catalogue.tags,
+        "tags": [",".join(tags) for tags in catalogue.tags],
         "price": np.round(catalogue.price, 2),
         "status": "active",
         "inventory": catalogue.stock,
-    }, schema_overrides={"tags": pl.List(pl.String)})  # fmt: skip
+    })  # fmt: skip
 
 
 def _joined(seed: int, count: int, first: int, last: int) -> Floats:
@@ -234,22 +223,19 @@ def order_rows(
     known = pl.Series(who >= 0)
     at = pl.Series(np.maximum(who, 0))
     return pl.DataFrame({
-        "order_id": ids,
-        "customer_external_id": people.seen["external_id"].gather(at),
-        "email": people.seen["email"].gather(at),
+        "external_id": ids,
+        "customer": people.seen["external_id"].gather(at),
         "ordered_at": moments,
         "amount": amounts["amount"],
     }).with_columns(
-        pl.when(known).then("customer_external_id").alias("customer_external_id"),
-        pl.when(known).then("email").alias("email"),
+        pl.when(known).then("customer").alias("customer"),
         kind=pl.lit("order"), status=pl.lit("placed"), is_test=pl.lit(False),
     )  # fmt: skip
 
 
 def named_lines(lines: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:
     """`lines` with the order's id in place of its index."""
-    columns = ("line_no", "sku", "title", "quantity", "unit_price", "is_product")
-    return lines.select(pl.lit(ids).gather("order").alias("order_id"), *columns)
+    return lines.with_columns(order=pl.lit(ids).gather("order"))
 
 
 def _returns(
@@ -265,23 +251,19 @@ def _returns(
         back=pl.Series(draws[:, 0] < RETURNED),
     ).filter(
         "back", pl.col("status") == "placed", ~pl.col("is_test"),
-        pl.col("customer_external_id").is_not_null(), pl.col("ordered_at") < end,
+        pl.col("customer").is_not_null(), pl.col("ordered_at") < end,
     ).drop("back")  # fmt: skip
-    renamed = pl.col("order_id") + "-return"
-    back = lines.filter("is_product").join(chosen.select("order_id"), on="order_id", how="semi")
-    back = back.with_columns(order_id=renamed, quantity=-pl.col("quantity"))
-    amounts = back.group_by("order_id").agg(
+    back = lines.filter("is_product").join(
+        chosen, left_on="order", right_on="external_id", how="semi", maintain_order="left"
+    )
+    back = back.with_columns(order=pl.col("order") + "-return", quantity=-pl.col("quantity"))
+    amounts = back.group_by(external_id="order").agg(
         amount=(pl.col("quantity") * pl.col("unit_price")).sum().round(2)
     )
     returns = (
         chosen.drop("amount")
-        .with_columns(order_id=renamed, kind=pl.lit("return"))
-        .join(amounts, on="order_id", how="left", maintain_order="left")
+        .with_columns(external_id=pl.col("external_id") + "-return", kind=pl.lit("return"))
+        .join(amounts, on="external_id", how="left", maintain_order="left")
         .select(orders.columns)
     )
     return returns, back
-
-
-def shop_midnight(day: date, timezone: str) -> datetime:
-    """The beginning of the shop's day."""
-    return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone))
