@@ -18,15 +18,15 @@ import msgspec
 from kernel.contracts.base import Frozen
 
 # ISO 4217: money that shops take; no metals, funds or test codes.
-CURRENCIES = frozenset(
-    """AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN
+_CODES = """
+    AED AFN ALL AMD AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN
     BZD CAD CDF CHF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS
     GIP GMD GNF GTQ GYD HKD HNL HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW
     KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD
     NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD RUB RWF SAR SBD SCR SDG SEK SGD
     SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX USD UYU UZS VED
-    VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG""".split()
-)
+    VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG"""
+CURRENCIES = frozenset(_CODES.split())
 
 _WORDS = {
     "str": "text",
@@ -48,7 +48,7 @@ class Fault(Frozen):
     fix: str = ""
 
     def __str__(self) -> str:
-        return f"`{self.path}` {self.message}{'.' if not self.fix else '. ' + self.fix}"
+        return f"`{self.path}` {self.message.rstrip('.')}. {self.fix}".rstrip()
 
 
 @cache
@@ -67,7 +67,7 @@ def time_zones() -> frozenset[str]:
 
 
 def did_you_mean(word: str, known: Iterable[str], *, otherwise: str = "") -> str:
-    """"Did you mean `x`?" for the nearest of `known`, else `otherwise`."""
+    """The question "Did you mean `x`?" for the nearest of `known`, else `otherwise`."""
     by_lower = {name.lower(): name for name in known}
     near = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f"Did you mean `{by_lower[near[0]]}`?" if near else otherwise
@@ -138,6 +138,6 @@ def _described(kind: Any) -> str:
 
 
 def _plain(error: str) -> str:
-    """msgspec's sentence in words, to follow the name of a field."""
+    """A sentence of msgspec's in words, to follow the name of a field."""
     said = _PLACE.sub("", error).replace("Expected ", "must be ")
     return re.sub(r"`(\w+)`", lambda found: _WORDS.get(found[1], found[1]), said)

@@ -1,13 +1,12 @@
 """Resellers and tenants as committed files: read, checked as a whole, never half believed.
 
-    tenants/<reseller>/reseller.toml
-    tenants/<reseller>/<tenant>/tenant.toml
+tenants/<reseller>/reseller.toml
+tenants/<reseller>/<tenant>/tenant.toml
 """
 
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,14 +18,15 @@ from kernel.contracts.errors import InvalidConfig
 from kernel.contracts.tenancy import Autonomy, Brand, Sender
 from kernel.tenancy import checks
 from kernel.tenancy.checks import Fault, check_struct, did_you_mean
+from kernel.tenancy.toml import Problem, TomlFile
 
 if TYPE_CHECKING:
     from kernel.plugboard.board import Plugboard
 
-RESERVED = frozenset(
-    """admin all api app assets auth brand console docs health kernel login logout mailwright none
-    public reseller resellers static system t templates tenant tenants www x""".split()
-)
+_OURS = """
+    admin all api app assets auth brand console docs health kernel login logout mailwright none
+    public reseller resellers static system t templates tenant tenants www x"""
+RESERVED = frozenset(_OURS.split())
 """Names that addresses, commands or folders of ours use, so that no shop may have them."""
 
 _SLUG = re.compile(r"[a-z][a-z0-9-]{1,39}")
@@ -64,13 +64,15 @@ class TenantFile(Frozen):
     postal_address: Annotated[
         str,
         msgspec.Meta(
-            min_length=10, max_length=300, description="the shop's full postal address, 10 to 300 characters"
+            min_length=10,
+            max_length=300,
+            description="the shop's full postal address, 10 to 300 characters",
         ),
     ]
     brand: Brand = Brand()
     autonomy: Autonomy = "manual"
     holdout_percent: Annotated[float, msgspec.Meta(ge=0, le=50)] = 5.0
-    plugins: dict[str, dict[str, Any]] = {}
+    plugins: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
 
 
 class Shop(Frozen):
@@ -85,17 +87,6 @@ class Configuration(Frozen):
 
     resellers: dict[str, ResellerFile]
     tenants: dict[str, Shop]
-
-
-class Problem(Frozen):
-    """One thing wrong in one file."""
-
-    file: str
-    line: int | None
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.file}{f':{self.line}' if self.line else ''}: {self.message}"
 
 
 def load(folder: Path, board: Plugboard) -> Configuration:
@@ -118,7 +109,9 @@ def read(folder: Path, board: Plugboard) -> tuple[Configuration, list[Problem]]:
     """What is valid under `folder`, and what is not."""
     if not folder.is_dir():
         text = "there is no such folder. Make it, or set MAILWRIGHT_TENANTS_DIR."
-        return Configuration(resellers={}, tenants={}), [Problem(file=str(folder), line=None, message=text)]
+        return Configuration(resellers={}, tenants={}), [
+            Problem(file=str(folder), line=None, message=text)
+        ]
     resellers: dict[str, ResellerFile] = {}
     tenants: dict[str, Shop] = {}
     homes: dict[str, str] = {}
@@ -126,7 +119,7 @@ def read(folder: Path, board: Plugboard) -> tuple[Configuration, list[Problem]]:
     for home in _folders(folder):
         path = home / "reseller.toml"
         problems += _check_name(path, home.name, folder)
-        raw = _Source(path, folder)
+        raw = TomlFile(path, folder)
         faults = raw.faults or check_struct(ResellerFile, raw.data, strict=True)
         problems += raw.problems([*faults, *_secrets(raw.data)])
         if not faults:
@@ -136,10 +129,12 @@ def read(folder: Path, board: Plugboard) -> tuple[Configuration, list[Problem]]:
                 continue
             path = shop / "tenant.toml"
             problems += _check_name(path, shop.name, folder)
-            raw = _Source(path, folder)
+            raw = TomlFile(path, folder)
             faults = raw.faults or _tenant_faults(raw.data, board)
             if shop.name in homes:
-                text = f"`{shop.name}` is already a tenant of {homes[shop.name]}. Rename the folder: "
+                text = (
+                    f"`{shop.name}` is already a tenant of {homes[shop.name]}. Rename the folder: "
+                )
                 text += "the name is the tenant's id and must be unique among all resellers."
                 problems.append(Problem(file=raw.name, line=None, message=text))
             homes.setdefault(shop.name, home.name)
@@ -162,10 +157,12 @@ def _check_name(path: Path, name: str, root: Path) -> Iterator[Problem]:
         text = "is a name Mailwright uses itself"
     if text:
         file = str(path.relative_to(root.parent))
-        yield Problem(file=file, line=None, message=f"the folder's name `{name}` {text}. Rename it.")
+        yield Problem(
+            file=file, line=None, message=f"the folder's name `{name}` {text}. Rename it."
+        )
 
 
-def _tenant_faults(raw: dict[str, Any], board: Plugboard) -> Iterator[Fault] | list[Fault]:
+def _tenant_faults(raw: dict[str, Any], board: Plugboard) -> list[Fault]:
     faults = check_struct(TenantFile, raw, strict=True)
     for field, known, example in (
         ("timezone", checks.time_zones(), "an IANA name such as Europe/Berlin"),
@@ -194,9 +191,11 @@ def _plugin_faults(plugins: Mapping[str, Any], board: Plugboard) -> list[Fault]:
         elif isinstance(settings, Mapping):
             kind = board.plugins[name].manifest.settings
             faults += check_struct(kind, settings, at=at, strict=True)
-    for name, missing in board.missing_requirements(plugins):
+    for name, missing in board.missing_requirements(plugins.keys()):
         fix = f"Add `[plugins.{missing}]`, or remove `[plugins.{name}]`."
-        faults.append(Fault(path=f"plugins.{name}", message=f"needs the plugin `{missing}`", fix=fix))
+        faults.append(
+            Fault(path=f"plugins.{name}", message=f"needs the plugin `{missing}`", fix=fix)
+        )
     return faults
 
 
@@ -211,55 +210,6 @@ def _secrets(raw: Any, at: str = "") -> Iterator[Fault]:
                 continue
             if _SECRET_KEY.search(key) or _SECRET_VALUE.search(text):
                 fix = "Put it into an environment variable and write the variable's name here."
-                yield Fault(path=path, message="looks like a secret, and files are committed", fix=fix)
-
-
-class _Source:
-    """One TOML file: its data, or why there is none; knows the line of a path in it."""
-
-    def __init__(self, path: Path, root: Path) -> None:
-        self.name = str(path.relative_to(root.parent))
-        self.data: dict[str, Any] = {}
-        self.faults: list[Fault] = []
-        self._lines: list[str] = []
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-            self._lines = text.splitlines()
-            self.data = tomllib.loads(text)
-        except FileNotFoundError:
-            fix = f"Add {path.name}, or remove the folder."
-            self.faults.append(Fault(path="", message="the file is missing", fix=fix))
-        except OSError as error:
-            self.faults.append(Fault(path="", message=f"cannot be read: {error.strerror}"))
-        except UnicodeDecodeError:
-            fix = "Save it as UTF-8."
-            self.faults.append(Fault(path="", message="is not UTF-8 text", fix=fix))
-        except tomllib.TOMLDecodeError as error:
-            self.faults.append(Fault(path="", message=f"is not valid TOML: {error}"))
-
-    def problems(self, faults: list[Fault]) -> Iterator[Problem]:
-        for fault in faults:
-            found = re.search(r"\(at line (\d+)", fault.message)
-            line = int(found[1]) if found else self.line(fault.path)
-            text = str(fault) if fault.path else f"{fault.message}. {fault.fix}".strip()
-            yield Problem(file=self.name, line=line, message=text)
-
-    def line(self, path: str) -> int | None:
-        """The line that names `path`, or else the nearest table around it."""
-        wanted = re.split(r"[.\[]", path)
-        table: list[str] = []
-        best, where = 0, None
-        for number, text in enumerate(self._lines, 1):
-            if header := re.match(r"\s*\[\s*([^\[\]#]+?)\s*\]", text):
-                here = table = _keys(header[1])
-            elif key := re.match(r"""\s*([\w."'\s-]+?)\s*=""", text):
-                here = table + _keys(key[1])
-            else:
-                continue
-            if best < len(here) and here == wanted[: len(here)]:
-                best, where = len(here), number
-        return where
-
-
-def _keys(dotted: str) -> list[str]:
-    return [part.strip().strip("\"'") for part in dotted.split(".")]
+                yield Fault(
+                    path=path, message="looks like a secret, and files are committed", fix=fix
+                )

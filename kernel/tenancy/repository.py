@@ -122,7 +122,8 @@ class TenantRepository(Generic[T]):
     async def update(self, values: Mapping[str, Any], where: Combinable | None) -> int:
         """Change rows that meet the condition (None: all of the tenant's); returns how many."""
         self._refuse_foreign(values)
-        query = self._table.update(dict(values), force=True).where(self._all(where))
+        changes: dict[Column | str, Any] = dict(values.items())
+        query = self._table.update(changes, force=True).where(self._all(where))
         return await self._execute(query)
 
     async def delete(self, where: Combinable | None) -> int:
@@ -155,7 +156,9 @@ class TenantRepository(Generic[T]):
         if after:
             place = WhereRaw(
                 "({}) {} ({})".format(
-                    ", ".join(f'"{c._meta.table._meta.tablename}"."{c._meta.name}"' for c in columns),
+                    ", ".join(
+                        f'"{c._meta.table._meta.tablename}"."{c._meta.name}"' for c in columns
+                    ),
                     "<" if descending else ">",
                     ", ".join(["{}"] * len(columns)),
                 ),
@@ -227,6 +230,4 @@ def _read_mark(mark: str, columns: Sequence[Column]) -> list[Any]:
         pairs = zip(raw, columns, strict=True)
         return [msgspec.convert(value, column.value_type, strict=False) for value, column in pairs]
     except (ValueError, TypeError, msgspec.MsgspecError) as error:
-        raise InvalidInput(
-            "This page does not exist.", "Begin again at the first page."
-        ) from error
+        raise InvalidInput("This page does not exist.", "Begin again at the first page.") from error

@@ -61,7 +61,7 @@ class TenantScope:
         return found
 
     def all_settings(self) -> dict[str, Any]:
-        """plugin -> settings Struct, for every enabled plugin."""
+        """By plugin the settings Struct, for every enabled plugin."""
         kinds = {n: self.core.board.plugins[n].manifest.settings for n in sorted(self.enabled)}
         return {name: self.settings(kind) for name, kind in kinds.items() if kind is not NoSettings}
 
@@ -79,8 +79,13 @@ class TenantScope:
         if self._db is None:
             yield
             return
-        async with self._db.conn.transaction():
-            yield
+        waiting = len(self._db.after_commit)
+        try:
+            async with self._db.conn.transaction():
+                yield
+        except BaseException:
+            del self._db.after_commit[waiting:]  # what was undone must not be told of either
+            raise
 
     def after_commit(self, call: Callable[[], Awaitable[Any]]) -> None:
         """Run `call` once the transaction is committed."""
