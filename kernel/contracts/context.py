@@ -40,24 +40,28 @@ class Database(Protocol):
         """Bulk insert by COPY: one tuple a row, in the order of `columns`."""
         ...
 
+    async def copy_in(self, table: str, source: Any) -> None:
+        """Bulk insert of CSV, in bytes, into a temporary table of this transaction."""
+        ...
+
+    async def copy_out(self, sql: str, *args: Any, output: Any) -> int:
+        """The rows of a query as CSV with a header, to a path or file object; how many."""
+        ...
+
     def cursor(self, sql: str, *args: Any, size: int = 1000) -> AsyncIterator[list[Any]]:
         """Pages of rows from a server-side cursor: memory does not grow with the result."""
         ...
 
 
 class JobQueue(Protocol):
-    """Where work to be done later is put. May be lost whole: what is due is found in Postgres."""
+    """How workers are told that there is work. It may be lost whole: what is due stands in Postgres."""
 
-    async def enqueue(
-        self,
-        job: str,
-        *,
-        tenant: str,
-        payload: dict[str, Any] | None = None,
-        key: str | None = None,
-        delay: float = 0.0,
-    ) -> bool:
-        """Put `job` on its queue; False when one with the same `key` already waits or runs."""
+    async def wake(self, job: str, tenant: str) -> bool:
+        """Have a worker look for work of the kernel's job `job` in this tenant. Never raises.
+
+        Returns:
+            False when that is asked for already, or the queue does not answer.
+        """
         ...
 
     async def ping(self) -> None:
@@ -70,10 +74,18 @@ class Context(Protocol):
     """One tenant, for one request or one job."""
 
     tenant: Tenant
-    now: datetime
     enabled: frozenset[str]
-    db: Database
     actor: str
+
+    @property
+    def now(self) -> datetime:
+        """The tenant's time."""
+        ...
+
+    @property
+    def db(self) -> Database:
+        """The tenant's rows, in the current transaction."""
+        ...
 
     def settings(self, kind: type[S]) -> S:
         """The tenant's settings of the plugin whose manifest declares `kind`."""

@@ -17,7 +17,7 @@ class _Wake:
     tenant: str
 
     async def __call__(self) -> None:
-        await self.queue.enqueue(self.job, tenant=self.tenant, key="wake")
+        await self.queue.wake(self.job, self.tenant)
 
 
 def wake(ctx: Context, job: str) -> None:

@@ -26,11 +26,12 @@ CREATE INDEX events_event_customer ON events_event (tenant_id, customer_id, occu
     CHECK (state IN ('pending', 'done', 'skipped', 'dead')),
   attempts int NOT NULL DEFAULT 0,
   due_at timestamptz NOT NULL DEFAULT now(),
-  error text NOT NULL DEFAULT \'\',
+  error text NOT NULL DEFAULT '',
   updated_at timestamptz NOT NULL DEFAULT now()''', "event_id, subscription")}
-CREATE INDEX events_delivery_due ON events_delivery (tenant_id, subscription, due_at)
+CREATE INDEX events_delivery_due ON events_delivery (tenant_id, subscription, due_at, event_id)
   WHERE state = 'pending';
-CREATE INDEX events_delivery_dead ON events_delivery (tenant_id, updated_at) WHERE state = 'dead';
+CREATE INDEX events_delivery_dead ON events_delivery (tenant_id, event_id, subscription)
+  WHERE state = 'dead';
 """
 
 forwards = sql_migration(ID, "events", DESCRIPTION, SQL)

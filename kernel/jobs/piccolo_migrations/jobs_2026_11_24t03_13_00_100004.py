@@ -17,7 +17,7 @@ SQL = f"""
     CHECK (state IN ('due', 'running', 'done', 'skipped', 'dead')),
   attempts int NOT NULL DEFAULT 0,
   due_at timestamptz NOT NULL DEFAULT now(),
-  error text NOT NULL DEFAULT \'\',
+  error text NOT NULL DEFAULT '',
   created_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now()''', "id")}
 CREATE UNIQUE INDEX jobs_task_key ON jobs_task (tenant_id, job, key)
@@ -34,11 +34,12 @@ CREATE INDEX jobs_task_dead ON jobs_task (tenant_id, updated_at) WHERE state = '
   title text NOT NULL,
   done bigint NOT NULL DEFAULT 0,
   total bigint,
-  note text NOT NULL DEFAULT \'\',
+  note text NOT NULL DEFAULT '',
   started_at timestamptz NOT NULL DEFAULT now(),
   updated_at timestamptz NOT NULL DEFAULT now(),
   finished_at timestamptz,
-  error text NOT NULL DEFAULT \'\'''', "key")}
+  error text NOT NULL DEFAULT ''
+''', "key")}
 """
 
 forwards = sql_migration(ID, "jobs", DESCRIPTION, SQL)
