@@ -17,8 +17,7 @@ MessageState = Literal[
     "candidate",  # in the frozen audience, not yet decided
     "planned",  # decided to send; waits for approval, its time, or a worker
     "deferred",  # a rule said: not now; asked again at due_at
-    "claimed",  # a worker holds it under a lease
-    "attempting",  # committed before the channel is called
+    "attempting",  # committed, under a lease, before the channel is called
     "accepted",
     "delivered",
     "bounced",
@@ -95,6 +94,21 @@ class Receipt(Frozen):
     state: ReceiptState
     provider_id: str = ""
     reason: str = ""
+
+
+OutcomeKind = Literal[
+    "delivered", "bounced", "clicked", "ordered", "replied", "unsubscribed", "complained"
+]
+
+
+class Outcome(Frozen):
+    """What came of a message. One of each kind a message; the first one stays."""
+
+    message_id: UUID
+    customer_id: int
+    kind: OutcomeKind
+    at: datetime
+    detail: dict[str, str | int | float] = {}
 
 
 class Channel(Protocol):

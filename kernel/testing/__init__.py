@@ -1,1 +1,1 @@
-"""Fixtures, fakes and the conformance kit, shipped for plugin authors."""
+"""Fixtures, fakes and the conformance kit, for us and for plugin authors."""

@@ -1,1 +1,148 @@
-"""Fixtures that pytest loads for Mailwright and for plugin authors."""
+"""Fixtures for tests of the kernel and of anybody's plugins: real servers, two tenants, no mocks.
+
+`alpha` has every installed plugin enabled, `bravo` none; after each test that used `core`, bravo must
+own no row in any table but the tenancy's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+from kernel.testing import database
+from kernel.testing.clock import TurnedClock
+from kernel.testing.seed import add_tenant
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+    from kernel.plugboard.board import Plugboard
+    from kernel.runtime.embedded import ServerUrls
+    from kernel.tenancy.core import Core
+    from kernel.tenancy.scope import TenantScope
+
+SECRET = "a-secret-for-tests-only-0123456789abcdef"
+
+
+@pytest.fixture(scope="session")
+def servers(pytestconfig: pytest.Config) -> Iterator[ServerUrls]:
+    """A real PostgreSQL and Valkey, shared by all test processes of this checkout."""
+    from kernel.runtime.embedded import EmbeddedServers
+
+    folder = os.environ.get("MAILWRIGHT_TEST_DIR", str(pytestconfig.rootpath / ".mailwright/tests"))
+    embedded = EmbeddedServers(Path(folder))
+    urls = asyncio.run(embedded.start())
+    yield urls
+    asyncio.run(embedded.stop())
+
+
+@pytest.fixture(scope="session")
+def board() -> Plugboard:
+    """The plugboard with every installed plugin."""
+    from kernel.plugboard.board import build_plugboard
+
+    return build_plugboard(**_loadable())  # TEMPORARY while plugins are being written
+
+
+def _loadable() -> dict[str, tuple[str, ...]]:
+    import importlib
+    from importlib.metadata import entry_points
+
+    names = []
+    for point in entry_points(group="mailwright.plugins"):
+        try:
+            importlib.import_module(point.value)
+            names.append(point.name)
+        except ImportError:
+            pass
+    mandatory = tuple(n for n in ("compliance", "admin_ui") if n in names)
+    return {"only": tuple(names), "mandatory": mandatory}
+
+
+@pytest.fixture(scope="session")
+def database_url(servers: ServerUrls, board: Plugboard) -> Iterator[str]:
+    """A migrated database of this test process."""
+    name = database.unique_name()
+    yield asyncio.run(database.clone(servers.database_url, board, name))
+    with suppress(OSError):
+        asyncio.run(database.drop(servers.database_url, name))
+
+
+@pytest.fixture
+def redis_url(servers: ServerUrls) -> str:
+    """The Valkey server, on a logical database of this test process."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw14")
+    base, question, query = servers.redis_url.partition("?")
+    number = int(worker.removeprefix("gw")) % 15 + 1
+    if base.startswith("unix"):
+        return f"{base}?{query}&db={number}" if question else f"{base}?db={number}"
+    return f"{base.rstrip('/').rsplit('/', 1)[0] if base.count('/') > 2 else base}/{number}"
+
+
+@pytest.fixture
+def clock() -> TurnedClock:
+    """The clock of `core`: stands at 2026-06-15 10:00 UTC until the test turns it."""
+    return TurnedClock()
+
+
+@pytest_asyncio.fixture
+async def core(database_url: str, board: Plugboard, clock: TurnedClock) -> AsyncIterator[Core]:
+    """A Core with the tenants alpha and bravo; the database is emptied afterwards."""
+    from kernel.db.uow import Pool
+    from kernel.tenancy.core import Core, Links
+
+    pool = await Pool(database_url, size=8).open()
+    core = Core(
+        pool=pool,
+        board=board,
+        links=Links(base_url="http://mail.test", secret=SECRET),
+        clock=clock,
+    )
+    try:
+        await _empty(pool)
+        mandatory = board.enabled({})
+        await add_tenant(core, "alpha", sorted(set(board.plugins) - mandatory))
+        await add_tenant(core, "bravo")
+        yield core
+        seen = await _rows_of(pool, "bravo")
+        assert not seen, f"bravo, who did nothing, has rows in {', '.join(seen)}"
+        await _empty(pool)
+    finally:
+        await pool.close()
+
+
+@pytest_asyncio.fixture
+async def alpha(core: Core) -> AsyncIterator[TenantScope]:
+    """An open scope of the tenant alpha, committed at the end of the test."""
+    async with core.tenant_scope("alpha", actor="tester") as ctx:
+        yield ctx
+
+
+async def _empty(pool: object) -> None:
+    from kernel.db.uow import Pool
+
+    assert isinstance(pool, Pool)
+    async with pool.unit_of_work(role=None) as unit:
+        await unit.execute(database.EMPTY)
+
+
+async def _rows_of(pool: object, tenant: str) -> list[str]:
+    from kernel.db.uow import Pool
+
+    assert isinstance(pool, Pool)
+    found = []
+    async with pool.unit_of_work(role=None) as unit:
+        for row in await unit.fetch(database.SEEN):
+            table = row["table_name"]
+            if await unit.fetchval(
+                f"SELECT EXISTS (SELECT FROM {table} WHERE tenant_id = $1)",
+                tenant,
+            ):
+                found.append(table)
+    return found

@@ -27,7 +27,8 @@ SQL = f"""
   proposed_at timestamptz NOT NULL,
   decided_at timestamptz,
   approved_at timestamptz,
-  approved_by text NOT NULL DEFAULT \'\',
+  approved_by text NOT NULL DEFAULT '',
+  reason text NOT NULL DEFAULT '',
   finished_at timestamptz,
   updated_at timestamptz NOT NULL DEFAULT now()''', "id")}
 CREATE UNIQUE INDEX pipeline_campaign_key ON pipeline_campaign (tenant_id, key);
@@ -38,26 +39,26 @@ CREATE INDEX pipeline_campaign_status ON pipeline_campaign (tenant_id, status, p
   copy jsonb NOT NULL,
   original jsonb NOT NULL,
   edited_at timestamptz,
-  edited_by text NOT NULL DEFAULT \'\'''', "campaign_id, variant")}
+  edited_by text NOT NULL DEFAULT ''
+''', "campaign_id, variant")}
 {tenant_table("pipeline_message", '''
   campaign_id uuid NOT NULL,
   customer_id bigint NOT NULL,
   step smallint NOT NULL DEFAULT 1,
   id uuid NOT NULL,
   state text NOT NULL DEFAULT 'candidate' CHECK (state IN
-    ('candidate', 'planned', 'deferred', 'claimed', 'attempting', 'accepted', 'delivered',
+    ('candidate', 'planned', 'deferred', 'attempting', 'accepted', 'delivered',
      'bounced', 'rejected', 'unknown', 'skipped', 'held_out', 'suppressed', 'capped', 'cancelled')),
-  reason text NOT NULL DEFAULT \'\',
+  reason text NOT NULL DEFAULT '',
   decision_id uuid,
-  variant text NOT NULL DEFAULT \'\',
+  variant text NOT NULL DEFAULT '',
   due_at timestamptz,
   created_at timestamptz NOT NULL,
   lease_until timestamptz,
-  claimed_by text NOT NULL DEFAULT \'\',
   attempts smallint NOT NULL DEFAULT 0,
   attempted_at timestamptz,
   accepted_at timestamptz,
-  provider_id text NOT NULL DEFAULT \'\',
+  provider_id text NOT NULL DEFAULT '',
   updated_at timestamptz NOT NULL DEFAULT now()''', "campaign_id, customer_id, step")}
 CREATE UNIQUE INDEX pipeline_message_id ON pipeline_message (tenant_id, id);
 CREATE INDEX pipeline_message_state ON pipeline_message (tenant_id, campaign_id, state, customer_id);
@@ -87,8 +88,9 @@ CREATE UNIQUE INDEX pipeline_decision_occasion
   at timestamptz NOT NULL,
   actor text NOT NULL,
   action text NOT NULL,
-  reason text NOT NULL DEFAULT \'\',
-  detail jsonb NOT NULL DEFAULT '{}' ''', "id")}
+  reason text NOT NULL DEFAULT '',
+  detail jsonb NOT NULL DEFAULT '{}'
+''', "id")}
 CREATE INDEX pipeline_approval_campaign ON pipeline_approval (tenant_id, campaign_id, id);
 {append_only("pipeline_approval")}
 {tenant_table("pipeline_outcome", '''
@@ -97,7 +99,8 @@ CREATE INDEX pipeline_approval_campaign ON pipeline_approval (tenant_id, campaig
     ('delivered', 'bounced', 'clicked', 'ordered', 'replied', 'unsubscribed', 'complained')),
   at timestamptz NOT NULL,
   customer_id bigint NOT NULL,
-  detail jsonb NOT NULL DEFAULT '{}' ''', "message_id, kind")}
+  detail jsonb NOT NULL DEFAULT '{}'
+''', "message_id, kind")}
 CREATE INDEX pipeline_outcome_customer ON pipeline_outcome (tenant_id, customer_id, at);
 
 -- The conservation law. Every ledger row stands in exactly one column, so `holds` can only be false
@@ -118,7 +121,7 @@ CROSS JOIN LATERAL (
          count(*) FILTER (WHERE state = 'deferred') AS deferred,
          count(*) FILTER (WHERE state = 'rejected') AS failed,
          count(*) FILTER (WHERE state = 'unknown') AS unknown,
-         count(*) FILTER (WHERE state IN ('candidate', 'planned', 'claimed', 'attempting'))
+         count(*) FILTER (WHERE state IN ('candidate', 'planned', 'attempting'))
            AS waiting
   FROM pipeline_message m WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
 ) n;

@@ -41,14 +41,16 @@ CREATE TABLE tenancy_tenant (
   enabled boolean NOT NULL DEFAULT true,
   settings jsonb NOT NULL DEFAULT '{}',
   updated_at timestamptz NOT NULL DEFAULT now(),
-  updated_by text NOT NULL DEFAULT \'\'''', "plugin")}
+  updated_by text NOT NULL DEFAULT ''
+''', "plugin")}
 {tenant_table("tenancy_audit", '''
   id bigint GENERATED ALWAYS AS IDENTITY,
   at timestamptz NOT NULL DEFAULT now(),
   actor text NOT NULL,
   action text NOT NULL,
-  subject text NOT NULL DEFAULT \'\',
-  detail jsonb NOT NULL DEFAULT '{}' ''', "id")}
+  subject text NOT NULL DEFAULT '',
+  detail jsonb NOT NULL DEFAULT '{}'
+''', "id")}
 {append_only("tenancy_audit")}
 -- A sign-in link is used up once, a session ended once; every request looks the latter up.
 CREATE UNIQUE INDEX tenancy_audit_session ON tenancy_audit (tenant_id, action, subject)

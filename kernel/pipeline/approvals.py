@@ -1,0 +1,238 @@
+"""The merchant's word: approve, reject, edit, exclude, schedule, pause, resume, cancel.
+
+Each act changes the campaign only from a state that allows it, and leaves a row that says who, when
+and why. `actor` is `ctx.actor`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from kernel.contracts.base import Frozen, canonical
+from kernel.contracts.errors import Conflict, InvalidInput, NotFound
+from kernel.events.wake import wake
+from kernel.pipeline import compose, ledger
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from kernel.contracts.campaigns import Copy
+    from kernel.contracts.context import Context
+    from kernel.tenancy.scope import TenantScope
+
+
+class Approval(Frozen):
+    """One act on a campaign."""
+
+    at: datetime
+    actor: str
+    action: str
+    reason: str
+    detail: dict[str, Any]
+
+
+async def approve(ctx: Context, campaign_id: UUID, send_at: datetime | None = None) -> None:
+    """Let the campaign go: now, or from `send_at` on.
+
+    Raises:
+        Conflict: it does not wait for approval.
+        InvalidInput: `send_at` lies in the past or has no time zone.
+    """
+    _check_time(ctx, send_at)
+    row = await _lock(ctx, campaign_id, "approve", "waiting")
+    await ctx.db.execute(
+        """UPDATE pipeline_campaign SET status = 'sending', approved_at = $3, approved_by = $4,
+             send_at = $5, expires_at = $6, updated_at = now() WHERE tenant_id = $1 AND id = $2""",
+        ctx.tenant.id,
+        campaign_id,
+        ctx.now,
+        ctx.actor,
+        send_at,
+        (send_at or ctx.now) + _patience(ctx, row),
+    )
+    await _note(ctx, campaign_id, "approve", "", {"send_at": send_at} if send_at else {})
+    wake(ctx, "kernel.advance")
+
+
+async def schedule(ctx: Context, campaign_id: UUID, send_at: datetime) -> None:
+    """Move the start of an approved campaign that has not begun, or of a paused one."""
+    _check_time(ctx, send_at)
+    row = await _lock(ctx, campaign_id, "schedule", "sending", "paused")
+    if row["status"] == "sending" and (row["send_at"] is None or row["send_at"] <= ctx.now):
+        raise Conflict("The campaign is already going out.", "Pause it first.")
+    await ctx.db.execute(
+        """UPDATE pipeline_campaign SET send_at = $3, expires_at = $4, updated_at = now()
+           WHERE tenant_id = $1 AND id = $2""",
+        ctx.tenant.id,
+        campaign_id,
+        send_at,
+        send_at + _patience(ctx, row),
+    )
+    await _note(ctx, campaign_id, "schedule", "", {"send_at": send_at})
+
+
+async def reject(ctx: Context, campaign_id: UUID, reason: str) -> None:
+    """Refuse the campaign; the reason is what the engine learns from, so it is required."""
+    if not reason.strip():
+        raise InvalidInput(
+            "A rejection needs a reason.", "Say in a few words what is wrong with it."
+        )
+    await _lock(ctx, campaign_id, "reject", "deciding", "waiting")
+    await _end(ctx, campaign_id, "rejected", reason)
+    await _note(ctx, campaign_id, "reject", reason)
+
+
+async def cancel(ctx: Context, campaign_id: UUID, reason: str = "") -> None:
+    """Kill a campaign for good, at any time before its end. What is sent stays sent."""
+    await _lock(ctx, campaign_id, "cancel", "deciding", "waiting", "sending", "paused")
+    await _end(ctx, campaign_id, "cancelled", reason or "Cancelled by the merchant.")
+    await _note(ctx, campaign_id, "cancel", reason)
+
+
+async def pause(ctx: Context, campaign_id: UUID, reason: str = "") -> None:
+    """Stop handing over; nothing is lost. A hand-over under way comes to its end."""
+    await _lock(ctx, campaign_id, "pause", "sending")
+    await _status(ctx, campaign_id, "paused", reason)
+    await _note(ctx, campaign_id, "pause", reason)
+
+
+async def resume(ctx: Context, campaign_id: UUID) -> None:
+    """Go on with a paused campaign, for as long as it would have had from now on."""
+    row = await _lock(ctx, campaign_id, "resume", "paused")
+    await ctx.db.execute(
+        """UPDATE pipeline_campaign SET status = 'sending', reason = '', expires_at = $3,
+             updated_at = now() WHERE tenant_id = $1 AND id = $2""",
+        ctx.tenant.id,
+        campaign_id,
+        max(row["send_at"] or ctx.now, ctx.now) + _patience(ctx, row),
+    )
+    await _note(ctx, campaign_id, "resume")
+    wake(ctx, "kernel.advance")
+
+
+async def edit(ctx: Context, campaign_id: UUID, variant: str, copy: Copy) -> None:
+    """Change the words of one variant; what is handed over from now on uses them.
+
+    Raises:
+        InvalidInput: with a problem for each field.
+        Conflict: the campaign has ended.
+    """
+    row = await _lock(ctx, campaign_id, "edit", "deciding", "waiting", "sending", "paused")
+    scope = cast("TenantScope", ctx)
+    kind = scope.core.board.campaign_types.get(row["campaign_type"])
+    compose.validated(copy, kind.value if kind else None)
+    before = await ctx.db.fetchval(
+        """SELECT copy::text FROM pipeline_variant
+           WHERE tenant_id = $1 AND campaign_id = $2 AND variant = $3 FOR UPDATE""",
+        ctx.tenant.id,
+        campaign_id,
+        variant,
+    )
+    if before is None:
+        raise NotFound(f"The campaign has no variant `{variant}`.")
+    await ctx.db.execute(
+        """UPDATE pipeline_variant SET copy = $4, edited_at = $5, edited_by = $6
+           WHERE tenant_id = $1 AND campaign_id = $2 AND variant = $3""",
+        ctx.tenant.id,
+        campaign_id,
+        variant,
+        canonical(copy).decode(),
+        ctx.now,
+        ctx.actor,
+    )
+    await _note(ctx, campaign_id, "edit", "", {"variant": variant, "before": before})
+
+
+async def exclude(
+    ctx: Context, campaign_id: UUID, customer_ids: Sequence[int], reason: str = ""
+) -> int:
+    """Leave these customers out; returns how many had not been handed over yet."""
+    await _lock(ctx, campaign_id, "exclude", "deciding", "waiting", "sending", "paused")
+    tag = await ctx.db.execute(
+        """UPDATE pipeline_message SET state = 'cancelled', reason = $4, updated_at = now()
+           WHERE tenant_id = $1 AND campaign_id = $2 AND customer_id = ANY($3::bigint[])
+             AND state IN ('candidate', 'planned', 'deferred')""",
+        ctx.tenant.id,
+        campaign_id,
+        list(customer_ids),
+        f"Excluded by the merchant. {reason}".strip(),
+    )
+    count = int(tag.rpartition(" ")[2])
+    await _note(ctx, campaign_id, "exclude", reason, {"customers": list(customer_ids)})
+    return count
+
+
+async def history(ctx: Context, campaign_id: UUID) -> list[Approval]:
+    """Every act on the campaign, newest first."""
+    rows = await ctx.db.fetch(
+        """SELECT at, actor, action, reason, detail::text FROM pipeline_approval
+           WHERE tenant_id = $1 AND campaign_id = $2 ORDER BY id DESC LIMIT 200""",
+        ctx.tenant.id,
+        campaign_id,
+    )
+    return [Approval(**{**dict(row), "detail": msgspec.json.decode(row["detail"])}) for row in rows]
+
+
+async def _lock(ctx: Context, campaign_id: UUID, action: str, *allowed: str) -> Any:
+    """The campaign's row, locked, in one of the states that allow the action."""
+    row = await ctx.db.fetchrow(
+        "SELECT * FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
+        ctx.tenant.id,
+        campaign_id,
+    )
+    if row is None:
+        raise NotFound("There is no such campaign.", "See the list of campaigns.")
+    if row["status"] not in allowed:
+        raise Conflict(
+            f"A campaign that is {row['status']} cannot be changed by `{action}`.",
+            f"It can be while it is {' or '.join(allowed)}.",
+        )
+    return row
+
+
+async def _end(ctx: Context, campaign_id: UUID, status: str, reason: str) -> None:
+    await ledger.cancel(ctx, campaign_id, f"Campaign {status}: {reason}")
+    await _status(ctx, campaign_id, status, reason)
+
+
+async def _status(ctx: Context, campaign_id: UUID, status: str, reason: str) -> None:
+    await ctx.db.execute(
+        """UPDATE pipeline_campaign SET status = $3, reason = $4, updated_at = now()
+           WHERE tenant_id = $1 AND id = $2""",
+        ctx.tenant.id,
+        campaign_id,
+        status,
+        reason,
+    )
+
+
+async def _note(
+    ctx: Context, campaign_id: UUID, action: str, reason: str = "", detail: Any = None
+) -> None:
+    await ctx.db.execute(
+        """INSERT INTO pipeline_approval (tenant_id, campaign_id, at, actor, action, reason, detail)
+           VALUES ($1, $2, $3, $4, $5, $6, $7)""",
+        ctx.tenant.id,
+        campaign_id,
+        ctx.now,
+        ctx.actor,
+        action,
+        reason,
+        canonical(detail or {}).decode(),
+    )
+
+
+def _check_time(ctx: Context, send_at: datetime | None) -> None:
+    if send_at is not None and (send_at.tzinfo is None or send_at < ctx.now):
+        raise InvalidInput(
+            "The time to send lies in the past or has no time zone.", "Choose a time to come."
+        )
+
+
+def _patience(ctx: Context, row: Any) -> timedelta:
+    kind = cast("TenantScope", ctx).core.board.campaign_types.get(row["campaign_type"])
+    return timedelta(days=kind.value.send_within_days if kind else 7)

@@ -1,0 +1,123 @@
+"""Who could be written to now: an Audience compiled to one statement that opens the ledger."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from kernel.contracts.errors import InvalidInput
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kernel.contracts.context import Context
+    from kernel.contracts.profiles import Audience, Where
+
+MIRROR = {"<": ">", "<=": ">=", "=": "=", ">=": "<=", ">": "<"}
+NUMBERS = {"orders_count": "c.orders_count", "total_spent": "c.total_spent"}
+MOMENTS = {
+    "days_since_order": "c.last_order_at",
+    "days_since_first_order": "c.first_order_at",
+    "days_since_created": "c.created_at",
+    "days_since_mail": """(SELECT max(m.attempted_at) FROM pipeline_message m
+        WHERE m.tenant_id = c.tenant_id AND m.customer_id = c.id
+        AND m.state IN ('attempting', 'accepted', 'delivered', 'unknown'))""",
+}
+
+
+class Compiler:
+    """Turns conditions into SQL over `profiles_customer c`, values always as parameters."""
+
+    def __init__(self, now: datetime, args: list[Any]) -> None:
+        self.now = now
+        self.args = args
+
+    def param(self, value: Any) -> str:
+        """The placeholder of a value."""
+        self.args.append(value)
+        return f"${len(self.args)}"
+
+    def condition(self, where: Where) -> str:
+        """One condition as an SQL expression that is never NULL."""
+        if (where.field is None) == (where.trait is None):
+            raise InvalidInput(
+                "A condition names a field or a trait.", "Set exactly one of `field` and `trait`."
+            )
+        sql = self._trait(where) if where.trait else self._field(where)
+        return f"coalesce({sql}, {'true' if where.or_missing else 'false'})"
+
+    def _field(self, where: Where) -> str:
+        field = where.field or ""
+        if isinstance(where.value, str):
+            raise InvalidInput(
+                f"The field {field} is a number, not {where.value!r}.",
+                "Give a number in the condition's `value`.",
+            )
+        if field in NUMBERS:
+            return f"{NUMBERS[field]} {where.op} {self.param(str(where.value))}::text::numeric"
+        # Days compare the other way round than moments: older is more days.
+        moment = self.now - timedelta(days=where.value)
+        return f"{MOMENTS[field]} {MIRROR[where.op]} {self.param(moment)}::timestamptz"
+
+    def _trait(self, where: Where) -> str:
+        if where.value == "now":
+            test = (
+                f"(t.value #>> '{{}}')::timestamptz {where.op} {self.param(self.now)}::timestamptz"
+            )
+        elif isinstance(where.value, str):
+            test = f"t.value #>> '{{}}' {where.op} {self.param(where.value)}::text"
+        else:
+            number = self.param(str(where.value))
+            test = (
+                "CASE jsonb_typeof(t.value) WHEN 'number' THEN "
+                f"(t.value #>> '{{}}')::numeric {where.op} {number}::text::numeric END"
+            )
+        return (
+            f"(SELECT {test} FROM profiles_trait t WHERE t.tenant_id = c.tenant_id "
+            f"AND t.customer_id = c.id AND t.name = {self.param(where.trait)}::text)"
+        )
+
+
+def members(
+    audience: Audience, campaign_type: str, tenant: str, now: datetime
+) -> tuple[str, list[Any]]:
+    """The query for the ids of an audience's customers, and its arguments (tenant first)."""
+    compiler = Compiler(now, [tenant])
+    tests = [compiler.condition(where) for where in audience.where]
+    if audience.exclude_recent_days > 0:
+        kind = compiler.param(campaign_type)
+        since = compiler.param(now - timedelta(days=audience.exclude_recent_days))
+        tests.append(
+            f"""NOT EXISTS (SELECT FROM pipeline_message m JOIN pipeline_campaign k
+              ON k.tenant_id = m.tenant_id AND k.id = m.campaign_id
+              WHERE m.tenant_id = c.tenant_id AND m.customer_id = c.id
+              AND k.campaign_type = {kind}::text AND m.created_at > {since}::timestamptz)"""
+        )
+    where = " AND ".join(["c.tenant_id = $1", "c.erased_at IS NULL", *tests])
+    return f"SELECT c.id FROM profiles_customer c WHERE {where}", compiler.args
+
+
+async def count(ctx: Context, audience: Audience, campaign_type: str) -> int:
+    """How many customers the audience has now."""
+    sql, args = members(audience, campaign_type, ctx.tenant.id, ctx.now)
+    found: int = await ctx.db.fetchval(f"SELECT count(*) FROM ({sql}) a", *args)
+    return found
+
+
+async def freeze(ctx: Context, campaign_id: UUID, campaign_type: str, audience: Audience) -> int:
+    """Open the ledger: one row, state `candidate`, for each customer of the audience.
+
+    One statement, so that memory does not grow with the audience. Returns how many.
+    """
+    sql, args = members(audience, campaign_type, ctx.tenant.id, ctx.now)
+    campaign, at = f"${len(args) + 1}", f"${len(args) + 2}"
+    tag = await ctx.db.execute(
+        "INSERT INTO pipeline_message (tenant_id, campaign_id, customer_id, id, created_at) "
+        f"SELECT $1, {campaign}::uuid, a.id, gen_random_uuid(), {at}::timestamptz "
+        f"FROM ({sql}) a ORDER BY a.id",
+        *args,
+        campaign_id,
+        ctx.now,
+    )
+    return int(tag.rpartition(" ")[2])

@@ -1,0 +1,51 @@
+"""What travels through the deciding stages: up to 1,000 customers of one campaign."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kernel.contracts.campaigns import Campaign
+    from kernel.contracts.decisions import DecideContext, Decision, Guarded, Verdict
+    from kernel.contracts.delivery import MessageState
+    from kernel.pipeline.features import Person, Row
+
+BATCH = 1000
+
+
+@dataclass(kw_only=True)
+class Decided:
+    """A decision and the plugin that made it."""
+
+    decision: Decision
+    plugin: str
+
+
+@dataclass(kw_only=True)
+class Fate:
+    """Where a customer goes in the ledger after the deciding stages."""
+
+    state: MessageState
+    reason: str = ""
+    variant: str = ""
+    due_at: datetime | None = None
+
+
+@dataclass(kw_only=True)
+class Batch:
+    """Each stage reads what earlier ones filled in and fills in its own, in the order of `rows`."""
+
+    campaign: Campaign
+    frame: DecideContext
+    frame_digest: str
+    enabled: frozenset[str]
+    rows: list[Row]
+    people: list[Person] = field(default_factory=list)
+    decided: list[Decided] = field(default_factory=list)
+    guarded: list[Guarded] = field(default_factory=list)
+    verdicts: dict[UUID, Verdict] = field(default_factory=dict)
+    fates: list[Fate] = field(default_factory=list)

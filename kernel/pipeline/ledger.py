@@ -1,0 +1,212 @@
+"""The send ledger: one row per (tenant, campaign, customer, step), and every move between its states.
+
+    candidate -> planned | skipped | held_out | suppressed | capped          (decided)
+    planned, deferred -> attempting | deferred | suppressed | capped         (claimed)
+    attempting -> accepted | rejected | planned (certainly not taken) | unknown
+    unknown -> accepted | planned                      (only what the channel knows for certain)
+    candidate, planned, deferred -> cancelled          (merchant, or the reason to write is gone)
+
+The claim is the row lock of the transaction that commits `attempting`: a worker that dies before
+that commit has changed nothing, and one that dies after it leaves an attempt whose lease runs out
+and which then is `unknown`. Leases are machine time (`now()` of Postgres), due times the tenant's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kernel.contracts.events import MessagesAccepted
+from kernel.events.outbox import emit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+    from uuid import UUID
+
+    from kernel.contracts.campaigns import Campaign
+    from kernel.contracts.context import Context
+    from kernel.contracts.decisions import Verdict
+    from kernel.contracts.delivery import Outgoing, Receipt
+
+UNDECIDED = """
+SELECT id AS message_id, customer_id, step FROM pipeline_message
+WHERE tenant_id = $1 AND campaign_id = $2 AND state = 'candidate'
+ORDER BY customer_id LIMIT $3 FOR UPDATE SKIP LOCKED
+"""
+
+# Every switch is looked at here, in the transaction that commits the attempt.
+CLAIM = """
+SELECT m.id AS message_id, m.customer_id, m.step, m.variant FROM pipeline_message m
+JOIN pipeline_campaign c ON c.tenant_id = m.tenant_id AND c.id = m.campaign_id
+JOIN tenancy_tenant t ON t.tenant_id = m.tenant_id
+CROSS JOIN tenancy_switch s
+WHERE m.tenant_id = $1 AND m.campaign_id = $2 AND m.state = ANY($5::text[])
+  AND (m.due_at IS NULL OR m.due_at <= $3)
+  AND c.status = 'sending' AND (c.send_at IS NULL OR c.send_at <= $3)
+  AND t.halted_at IS NULL AND s.halted_at IS NULL
+ORDER BY m.customer_id LIMIT $4 FOR UPDATE OF m SKIP LOCKED
+"""
+
+# Two campaigns that write to one customer at the same moment must see each other's attempt, or both
+# would pass the frequency cap. Ordered, so that two workers cannot wait for each other.
+LOCK_CUSTOMERS = """
+SELECT id FROM profiles_customer WHERE tenant_id = $1 AND id = ANY($2::bigint[])
+ORDER BY id FOR NO KEY UPDATE
+"""
+
+ATTEMPT = """
+UPDATE pipeline_message SET state = 'attempting', attempts = attempts + 1, attempted_at = $3,
+  lease_until = now() + make_interval(secs => $4), reason = '', updated_at = now()
+WHERE tenant_id = $1 AND id = ANY($2::uuid[])
+"""
+
+SETTLE = """
+UPDATE pipeline_message m SET state = r.state, reason = r.reason, due_at = r.due_at,
+  provider_id = coalesce(nullif(r.provider_id, ''), m.provider_id),
+  accepted_at = CASE WHEN r.state = 'accepted' THEN $2 ELSE m.accepted_at END,
+  lease_until = CASE WHEN r.state = 'unknown' THEN now() ELSE NULL END, updated_at = now()
+FROM unnest($3::uuid[], $4::text[], $5::text[], $6::timestamptz[], $7::text[])
+  r (id, state, reason, due_at, provider_id)
+WHERE m.tenant_id = $1 AND m.id = r.id AND m.state = ANY($8::text[])
+RETURNING m.id, m.customer_id, m.campaign_id, m.state
+"""
+
+EXPIRE_LEASES = """
+UPDATE pipeline_message SET state = 'unknown', updated_at = now(), lease_until = now(),
+  reason = 'The worker stopped between handing over and recording the answer.'
+WHERE tenant_id = $1 AND state = 'attempting' AND lease_until < now()
+"""
+
+UNSETTLED = """
+UPDATE pipeline_message SET lease_until = now() + interval '60 seconds' WHERE tenant_id = $1
+  AND id IN (SELECT id FROM pipeline_message WHERE tenant_id = $1 AND campaign_id = $2
+             AND state = 'unknown' AND lease_until <= now() LIMIT $3 FOR UPDATE SKIP LOCKED)
+RETURNING id
+"""
+
+
+async def undecided(ctx: Context, campaign_id: UUID, size: int) -> list[Any]:
+    """The next rows to decide, locked; customers in order."""
+    return await ctx.db.fetch(UNDECIDED, ctx.tenant.id, campaign_id, size)
+
+
+async def claim(ctx: Context, campaign_id: UUID, size: int) -> list[Any]:
+    """The next messages due, locked together with their customers."""
+    args = (ctx.tenant.id, campaign_id, ctx.now, size)
+    rows = await ctx.db.fetch(CLAIM, *args, ["planned"])
+    if not rows:
+        rows = await ctx.db.fetch(CLAIM, *args, ["deferred"])
+    if rows:
+        customers = [row["customer_id"] for row in rows]
+        await ctx.db.execute(LOCK_CUSTOMERS, ctx.tenant.id, customers)
+    return rows
+
+
+async def attempt(ctx: Context, messages: Sequence[Outgoing], lease: float) -> None:
+    """Mark messages as handed over from now on, under a lease of so many seconds."""
+    ids = [message.id for message in messages]
+    await ctx.db.execute(ATTEMPT, ctx.tenant.id, ids, ctx.now, lease)
+
+
+async def deny(ctx: Context, verdicts: Mapping[UUID, Verdict]) -> None:
+    """Move messages that a rule stopped at hand-over to where they are counted."""
+    await _settle(
+        ctx,
+        [
+            (key, verdict.outcome, f"{verdict.rule}: {verdict.reason}", verdict.until, "")
+            for key, verdict in verdicts.items()
+        ],
+        ("planned", "deferred"),
+    )
+
+
+async def forget(ctx: Context, ids: Iterable[UUID]) -> None:
+    """Cancel the messages of customers whose profile is gone."""
+    rows = [(key, "cancelled", "The customer's profile is gone.", None, "") for key in ids]
+    await _settle(ctx, rows, ("candidate", "planned", "deferred"))
+
+
+async def settle(
+    ctx: Context,
+    campaign: Campaign,
+    receipts: Iterable[Receipt],
+    since: Sequence[str],
+    retry_at: datetime,
+) -> int:
+    """Record a channel's answers and tell of what was accepted; returns how many rows moved.
+
+    Args:
+        ctx: the tenant.
+        campaign: whose messages these are.
+        receipts: the answers.
+        since: the states the rows may be in; others are left alone, so a late answer changes nothing.
+        retry_at: when those certainly not taken are due again.
+    """
+    rows = [
+        (
+            receipt.message_id,
+            "planned" if receipt.state == "retry" else receipt.state,
+            receipt.reason,
+            retry_at if receipt.state == "retry" else None,
+            receipt.provider_id,
+        )
+        for receipt in receipts
+    ]
+    moved = await _settle(ctx, rows, since)
+    accepted = [row for row in moved if row["state"] == "accepted"]
+    if accepted:
+        await emit(
+            ctx,
+            MessagesAccepted(
+                occurred_at=ctx.now,
+                campaign_id=campaign.id,
+                campaign_type=campaign.campaign_type,
+                message_ids=tuple(row["id"] for row in accepted),
+                customer_ids=tuple(row["customer_id"] for row in accepted),
+            ),
+        )
+    return len(moved)
+
+
+async def expire_leases(ctx: Context) -> None:
+    """Attempts whose worker died become `unknown`."""
+    await ctx.db.execute(EXPIRE_LEASES, ctx.tenant.id)
+
+
+async def unsettled(ctx: Context, campaign_id: UUID, size: int) -> list[UUID]:
+    """Unknown messages to ask the channel about now; the same are not asked again for a minute."""
+    rows = await ctx.db.fetch(UNSETTLED, ctx.tenant.id, campaign_id, size)
+    return [row["id"] for row in rows]
+
+
+async def cancel(ctx: Context, campaign_id: UUID, reason: str, state: str = "cancelled") -> int:
+    """Give up all that still waits in a campaign; attempts under way are left to their answer."""
+    tag = await ctx.db.execute(
+        """UPDATE pipeline_message SET state = $4, reason = $3, due_at = NULL, updated_at = now()
+           WHERE tenant_id = $1 AND campaign_id = $2
+             AND state IN ('candidate', 'planned', 'deferred')""",
+        ctx.tenant.id,
+        campaign_id,
+        reason,
+        state,
+    )
+    return int(tag.rpartition(" ")[2])
+
+
+async def _settle(
+    ctx: Context, rows: Sequence[tuple[UUID, str, str, datetime | None, str]], since: Sequence[str]
+) -> list[Any]:
+    if not rows:
+        return []
+    ids, states, reasons, dues, providers = zip(*rows, strict=True)
+    return await ctx.db.fetch(
+        SETTLE,
+        ctx.tenant.id,
+        ctx.now,
+        list(ids),
+        list(states),
+        list(reasons),
+        list(dues),
+        list(providers),
+        list(since),
+    )

@@ -1,0 +1,78 @@
+"""What came of messages, and taking people out when the reason to write to them is gone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kernel.contracts.base import canonical
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kernel.contracts.context import Context
+    from kernel.contracts.delivery import Outcome
+
+DELIVERY = {"delivered": "delivered", "bounced": "bounced"}
+
+
+async def record(ctx: Context, outcomes: Sequence[Outcome]) -> int:
+    """Keep outcomes; of each kind a message has one, and the first stays. Returns how many are new.
+
+    `delivered` and `bounced` also move the ledger: never back from `bounced`.
+    """
+    if not outcomes:
+        return 0
+    rows = await ctx.db.fetch(
+        """INSERT INTO pipeline_outcome (tenant_id, message_id, kind, at, customer_id, detail)
+           SELECT $1, r.* FROM unnest($2::uuid[], $3::text[], $4::timestamptz[], $5::bigint[],
+                                      $6::jsonb[]) r
+           ON CONFLICT DO NOTHING RETURNING message_id, kind""",
+        ctx.tenant.id,
+        [one.message_id for one in outcomes],
+        [one.kind for one in outcomes],
+        [one.at for one in outcomes],
+        [one.customer_id for one in outcomes],
+        [canonical(one.detail).decode() for one in outcomes],
+    )
+    for kind, state in DELIVERY.items():
+        moved = [row["message_id"] for row in rows if row["kind"] == kind]
+        if moved:
+            await ctx.db.execute(
+                """UPDATE pipeline_message SET state = $3, updated_at = now(), lease_until = NULL
+                   WHERE tenant_id = $1 AND id = ANY($2::uuid[])
+                     AND state IN ('attempting', 'accepted', 'unknown', 'delivered')""",
+                ctx.tenant.id,
+                moved,
+                state,
+            )
+    return len(rows)
+
+
+async def cancel_planned(
+    ctx: Context, customer_ids: Sequence[int], reason: str, campaign_type: str = ""
+) -> int:
+    """Take customers out of what has not been handed over yet.
+
+    Args:
+        ctx: the tenant.
+        customer_ids: who.
+        reason: a sentence for the ledger.
+        campaign_type: only from campaigns of this type; empty for all.
+
+    Returns:
+        How many messages were cancelled.
+    """
+    tag = await ctx.db.execute(
+        """UPDATE pipeline_message m SET state = 'cancelled', reason = $3, due_at = NULL,
+             updated_at = now()
+           FROM pipeline_campaign c
+           WHERE m.tenant_id = $1 AND m.customer_id = ANY($2::bigint[])
+             AND m.state IN ('planned', 'deferred')
+             AND c.tenant_id = $1 AND c.id = m.campaign_id
+             AND ($4 = '' OR c.campaign_type = $4)""",
+        ctx.tenant.id,
+        list(customer_ids),
+        reason,
+        campaign_type,
+    )
+    return int(tag.rpartition(" ")[2])

@@ -1,0 +1,116 @@
+"""Writes what the stages decided: the immutable records and the ledger's new states, at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kernel.contracts.base import canonical, new_id
+from kernel.contracts.decisions import DecisionRecord
+from kernel.pipeline.features import FEATURES_VERSION
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from kernel.contracts.context import Context
+    from kernel.contracts.decisions import Candidate, Guarded
+    from kernel.pipeline.batch import Batch
+
+INSERT = """
+INSERT INTO pipeline_decision
+  (tenant_id, id, customer_id, occasion, campaign_id, decided_at, send, policy, record)
+SELECT $1, r.id, r.customer_id, r.occasion, $2, $3, r.send, r.policy, r.record
+FROM unnest($4::uuid[], $5::bigint[], $6::text[], $7::boolean[], $8::text[], $9::bytea[])
+  r (id, customer_id, occasion, send, policy, record)
+"""
+
+UPDATE = """
+UPDATE pipeline_message m SET state = r.state, reason = r.reason, variant = r.variant,
+  due_at = r.due_at, decision_id = r.decision_id, updated_at = now()
+FROM unnest($3::bigint[], $4::int[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
+            $9::uuid[]) r (customer_id, step, state, reason, variant, due_at, decision_id)
+WHERE m.tenant_id = $1 AND m.campaign_id = $2 AND m.customer_id = r.customer_id AND m.step = r.step
+  AND m.state = 'candidate'
+"""
+
+
+def record(
+    *,
+    record_id: UUID,
+    tenant_id: str,
+    campaign_type: str,
+    candidate: Candidate,
+    guarded: Guarded,
+    plugin: str,
+    plugin_version: str,
+    frame_digest: str,
+    at: datetime,
+) -> DecisionRecord:
+    """The record of one decision. Depends on its arguments alone: replay calls it again."""
+    return DecisionRecord(
+        id=record_id,
+        tenant_id=tenant_id,
+        customer_id=candidate.customer_id,
+        message_id=candidate.message_id,
+        occasion=candidate.occasion,
+        campaign_type=campaign_type,
+        decided_at=at,
+        features=candidate.features,
+        features_version=FEATURES_VERSION,
+        plugin=plugin,
+        plugin_version=plugin_version,
+        context=frame_digest,
+        decision=guarded.decision,
+        changes=guarded.changes,
+        action=guarded.action,
+        held_out=guarded.held_out,
+    )
+
+
+async def write(ctx: Context, batch: Batch, versions: dict[str, str]) -> None:
+    """Store the batch: one row a decision, one new state a message, in the caller's transaction.
+
+    Args:
+        ctx: the tenant.
+        batch: after all deciding stages.
+        versions: plugin -> version, as frozen with the campaign.
+    """
+    at = batch.frame.now
+    records = [
+        record(
+            record_id=new_id(),
+            tenant_id=ctx.tenant.id,
+            campaign_type=batch.campaign.campaign_type,
+            candidate=person.candidate,
+            guarded=guarded,
+            plugin=decided.plugin,
+            plugin_version=versions.get(decided.plugin, ""),
+            frame_digest=batch.frame_digest,
+            at=at,
+        )
+        for person, decided, guarded in zip(batch.people, batch.decided, batch.guarded, strict=True)
+    ]
+    await ctx.db.execute(
+        INSERT,
+        ctx.tenant.id,
+        batch.campaign.id,
+        at,
+        [one.id for one in records],
+        [one.customer_id for one in records],
+        [one.occasion for one in records],
+        [one.action.send for one in records],
+        [one.decision.policy for one in records],
+        [canonical(one) for one in records],
+    )
+    await ctx.db.execute(
+        UPDATE,
+        ctx.tenant.id,
+        batch.campaign.id,
+        [person.candidate.customer_id for person in batch.people],
+        [person.candidate.step for person in batch.people],
+        [fate.state for fate in batch.fates],
+        [fate.reason for fate in batch.fates],
+        [fate.variant for fate in batch.fates],
+        [fate.due_at for fate in batch.fates],
+        [one.id for one in records],
+    )

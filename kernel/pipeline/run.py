@@ -1,0 +1,265 @@
+r"""The core loop, from top to bottom as the stages do.
+
+    audience   who could be written to now                 campaigns.propose: the ledger opens
+    features   what is known of exactly these customers    \\
+    decide     send? which tone? offer? when?               |
+    guard      possible actions, hold-outs                  |  decide_batch: 1,000 at a time,
+    comply     every rule, fail closed                      |  written in one transaction
+    compose    variant per customer, copy per variant      /
+    approve    the merchant's word                         approvals
+    dispatch   claim, re-check, hand over, record          dispatch.send_batch
+
+All progress is in Postgres: whatever is killed here goes on where the last transaction ended.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import structlog
+
+from kernel.contracts.campaigns import Campaign
+from kernel.contracts.events import CampaignFinished, CampaignProposed
+from kernel.events.outbox import emit
+from kernel.pipeline import (
+    campaigns,
+    comply,
+    compose,
+    decide,
+    dispatch,
+    features,
+    frames,
+    guard,
+    ledger,
+    records,
+)
+from kernel.pipeline.batch import BATCH, Batch
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from uuid import UUID
+
+    from kernel.db.uow import UnitOfWork
+    from kernel.tenancy.core import Core
+    from kernel.tenancy.scope import TenantScope
+
+log = structlog.get_logger(__name__)
+
+LEASE = 180.0
+"""Seconds until an attempt without an answer is `unknown`; three times what a channel may take."""
+
+# A tenant has work when a campaign is being decided, has a message due, an attempt whose lease ran
+# out, an unknown message to ask about, or has passed its time. `$1` is now for tenants on the
+# system's clock.
+WORK = """
+SELECT DISTINCT c.tenant_id FROM pipeline_campaign c
+JOIN tenancy_tenant t ON t.tenant_id = c.tenant_id
+CROSS JOIN tenancy_switch s CROSS JOIN LATERAL (SELECT coalesce(t.clock_at, $1) AS now) n
+WHERE c.status = 'deciding'
+   OR c.status IN ('waiting', 'paused', 'sending') AND c.expires_at <= n.now
+   OR c.status IN ('sending', 'paused', 'cancelled') AND EXISTS (SELECT FROM pipeline_message m
+        WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
+          AND m.state IN ('attempting', 'unknown') AND m.lease_until <= now())
+   OR c.status = 'sending' AND c.channel <> '' AND (c.send_at IS NULL OR c.send_at <= n.now)
+      AND t.halted_at IS NULL AND s.halted_at IS NULL
+      AND EXISTS (SELECT FROM pipeline_message m
+        WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
+          AND m.state IN ('planned', 'deferred') AND (m.due_at IS NULL OR m.due_at <= n.now))
+   OR c.status = 'sending' AND NOT EXISTS (SELECT FROM pipeline_message m
+        WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
+          AND m.state IN ('candidate', 'planned', 'deferred', 'attempting', 'unknown'))
+ORDER BY 1
+"""
+
+
+async def tenants_with_work(unit: UnitOfWork, now: datetime) -> list[str]:
+    """The tenants for whom `advance` has something to do; `unit` is a system scope."""
+    return [row["tenant_id"] for row in await unit.fetch(WORK, now)]
+
+
+async def propose_due(core: Core, tenant_id: str) -> list[UUID]:
+    """Propose today's campaigns whose hour has come, most urgent type first.
+
+    Safe to call at any time: a type is proposed at most once a day.
+    """
+    proposed = []
+    async with core.tenant_scope(tenant_id) as ctx:
+        hour = ctx.now.astimezone(ZoneInfo(ctx.tenant.timezone)).hour
+        kinds = sorted(core.board.campaign_types.values(), key=lambda o: o.value.priority)
+        for owned in kinds:
+            if owned.plugin in ctx.enabled and hour >= owned.value.hour:
+                campaign_id = await campaigns.propose(ctx, owned.value, owned.plugin)
+                if campaign_id is not None:
+                    proposed.append(campaign_id)
+    return proposed
+
+
+async def advance(core: Core, tenant_id: str, seconds: float = 5.0, lease: float = LEASE) -> bool:
+    """Do a bounded slice of a tenant's work, a batch of each campaign in turn.
+
+    Returns True when there is more to do now: call again, behind the other tenants.
+    """
+    until = time.monotonic() + seconds
+    scope = await core.detached(tenant_id)
+    async with scope.transaction() as ctx:
+        await ledger.expire_leases(ctx)
+        await expire(ctx)
+        deciding = await campaigns.with_status(ctx, "deciding")
+        settling = await campaigns.with_status(ctx, "sending", "paused", "cancelled")
+    for campaign in settling:
+        await _settle(scope, campaign)
+    sending = [campaign for campaign in settling if campaign.status == "sending"]
+    while deciding or sending:
+        for campaign in list(deciding):
+            if await decide_batch(scope, campaign) == 0:
+                deciding.remove(campaign)
+        for campaign in list(sending):
+            if await _send(scope, campaign, lease) == 0:
+                sending.remove(campaign)
+                await finish(scope, campaign)
+        if time.monotonic() > until:
+            return bool(deciding or sending)
+    return False
+
+
+async def decide_batch(scope: TenantScope, campaign: Campaign) -> int:
+    """Take the next undecided customers of a campaign through the deciding stages.
+
+    Returns how many; 0 when all are decided, and then the campaign waits for the merchant.
+    """
+    async with scope.transaction() as ctx:
+        found = await ledger.undecided(ctx, campaign.id, BATCH)
+        if not found:
+            await _decided(ctx, campaign)
+            return 0
+        digest = await ctx.db.fetchval(
+            "SELECT context FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2",
+            ctx.tenant.id,
+            campaign.id,
+        )
+        frame = await frames.load(ctx, digest)
+        board = scope.core.board
+        batch = Batch(
+            campaign=campaign,
+            frame=frames.context(board, frame, ctx.now),
+            frame_digest=digest,
+            enabled=frozenset(frame.plugins),
+            rows=[features.Row(**dict(row)) for row in found],
+        )
+        batch.people = await features.people(ctx, campaign, batch.rows)
+        batch = await decide.run(board, batch)
+        batch = await guard.run(batch)
+        batch = await comply.run(ctx, batch)
+        batch = await compose.run(batch)
+        await records.write(ctx, batch, frame.plugins)
+        known = {person.outgoing.id for person in batch.people}
+        await ledger.forget(ctx, {row.message_id for row in batch.rows} - known)
+    return len(found)
+
+
+async def finish(scope: TenantScope, campaign: Campaign) -> bool:
+    """Close a campaign in which nobody waits, is deferred or unknown."""
+    async with scope.transaction() as ctx:
+        done = await ctx.db.fetchval(
+            """UPDATE pipeline_campaign c SET status = 'finished', finished_at = $3, updated_at = now()
+               WHERE c.tenant_id = $1 AND c.id = $2 AND c.status = 'sending'
+                 AND NOT EXISTS (SELECT FROM pipeline_message m WHERE m.tenant_id = $1
+                   AND m.campaign_id = $2 AND m.state IN
+                     ('candidate', 'planned', 'deferred', 'attempting', 'unknown'))
+               RETURNING true""",
+            ctx.tenant.id,
+            campaign.id,
+            ctx.now,
+        )
+        if done:
+            await emit(
+                ctx,
+                CampaignFinished(
+                    occurred_at=ctx.now,
+                    campaign_id=campaign.id,
+                    campaign_type=campaign.campaign_type,
+                ),
+            )
+    return bool(done)
+
+
+async def expire(ctx: TenantScope) -> None:
+    """Give up what could not be sent in time: an old mail is worse than none."""
+    late = await ctx.db.fetch(
+        """SELECT * FROM pipeline_campaign WHERE tenant_id = $1 AND expires_at <= $2
+           AND status IN ('waiting', 'paused', 'sending') ORDER BY id FOR UPDATE""",
+        ctx.tenant.id,
+        ctx.now,
+    )
+    for row in late:
+        if row["status"] == "sending":
+            await ledger.cancel(ctx, row["id"], "expired: could not be sent in time", "suppressed")
+            continue
+        await ledger.cancel(ctx, row["id"], "The campaign was not approved in time.")
+        await ctx.db.execute(
+            """UPDATE pipeline_campaign SET status = 'cancelled', updated_at = now(),
+                 reason = 'Not approved in time: its reasons are too old by now.'
+               WHERE tenant_id = $1 AND id = $2""",
+            ctx.tenant.id,
+            row["id"],
+        )
+
+
+async def _send(scope: TenantScope, campaign: Campaign, lease: float) -> int:
+    name = await _channel(scope, campaign)
+    if name is None:
+        return 0
+    channel = scope.core.board.channels[name].value
+    return await dispatch.send_batch(scope, campaign, channel, lease)
+
+
+async def _settle(scope: TenantScope, campaign: Campaign) -> None:
+    name = await _channel(scope, campaign)
+    if name is not None:
+        channel = scope.core.board.channels[name].value
+        while await dispatch.settle_unknown(scope, campaign, channel):
+            pass
+
+
+async def _channel(scope: TenantScope, campaign: Campaign) -> str | None:
+    """The campaign's channel, or the tenant's first one if it has none yet; None when switched off."""
+    async with scope.transaction() as ctx:
+        name: str = await ctx.db.fetchval(
+            """UPDATE pipeline_campaign SET channel = CASE channel WHEN '' THEN $3 ELSE channel END
+               WHERE tenant_id = $1 AND id = $2 RETURNING channel""",
+            ctx.tenant.id,
+            campaign.id,
+            campaigns.channel_of(ctx),
+        )
+        owned = scope.core.board.channels.get(name)
+        if owned is not None and owned.plugin in ctx.enabled:
+            return name
+    log.warning("the channel is switched off", campaign=str(campaign.id), channel=name)
+    return None
+
+
+async def _decided(ctx: TenantScope, campaign: Campaign) -> None:
+    row = await ctx.db.fetchrow(
+        """UPDATE pipeline_campaign c SET decided_at = $3, updated_at = now(), status =
+             CASE WHEN EXISTS (SELECT FROM pipeline_message m WHERE m.tenant_id = $1
+               AND m.campaign_id = $2 AND m.state = 'planned') THEN 'waiting' ELSE 'sending' END
+           WHERE c.tenant_id = $1 AND c.id = $2 AND c.status = 'deciding'
+             AND NOT EXISTS (SELECT FROM pipeline_message m WHERE m.tenant_id = $1
+               AND m.campaign_id = $2 AND m.state = 'candidate')
+           RETURNING status, audience""",
+        ctx.tenant.id,
+        campaign.id,
+        ctx.now,
+    )
+    if row is not None and row["status"] == "waiting":
+        await emit(
+            ctx,
+            CampaignProposed(
+                occurred_at=ctx.now,
+                campaign_id=campaign.id,
+                campaign_type=campaign.campaign_type,
+                audience=row["audience"],
+            ),
+        )

@@ -1,0 +1,82 @@
+"""Signed tokens and public addresses of a tenant, for links that strangers click for years."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from kernel.contracts.errors import Forbidden
+
+if TYPE_CHECKING:
+    from kernel.contracts.context import Context
+    from kernel.tenancy.core import Links
+
+KEY_ID = b"1"
+MAC_BYTES = 16
+
+
+@lru_cache(maxsize=1024)
+def derive(secret: str, info: str) -> bytes:
+    """A 32-byte key for one purpose: the secret itself never signs what others may choose.
+
+    Source: HKDF-SHA256, RFC 5869, with one block of output.
+    """
+    root = hmac.digest(b"mailwright", secret.encode(), hashlib.sha256)
+    return hmac.digest(root, info.encode() + b"\x01", hashlib.sha256)
+
+
+def sign(ctx: Context, purpose: str, value: bytes) -> str:
+    """An URL-safe token that carries `value` for this tenant and purpose; it never expires."""
+    links = _links(ctx)
+    mac = _mac(links, ctx.tenant.id, purpose, value)
+    return base64.urlsafe_b64encode(KEY_ID + mac + value).rstrip(b"=").decode()
+
+
+def verify(ctx: Context, purpose: str, token: str) -> bytes:
+    """The value a token carries.
+
+    Raises:
+        Forbidden: the token was not made by us for this tenant and purpose.
+    """
+    try:
+        raw = base64.urlsafe_b64decode(token.encode() + b"=" * (-len(token) % 4))
+    except (binascii.Error, ValueError):
+        raw = b""
+    mac, value = raw[1 : 1 + MAC_BYTES], raw[1 + MAC_BYTES :]
+    good = _mac(_links(ctx), ctx.tenant.id, purpose, value)
+    if raw[:1] != KEY_ID or not hmac.compare_digest(mac, good):
+        raise Forbidden("This link is not valid.", "Use the link of the newest mail.")
+    return value
+
+
+def public_url(ctx: Context, plugin: str, path: str) -> str:
+    """The address of a plugin's public route, e.g. `public_url(ctx, "compliance", "u/TOKEN")`."""
+    return f"{_links(ctx).base_url.rstrip('/')}/t/{ctx.tenant.id}/{plugin}/{path.lstrip('/')}"
+
+
+def seal(ctx: Context, purpose: str, value: bytes) -> bytes:
+    """32 bytes that stand for `value`: equal for equal values of this tenant and purpose, and without
+    our secret neither to be turned back nor to be guessed at.
+    """
+    key = derive(_links(ctx).secret, f"seal/{ctx.tenant.id}/{purpose}")
+    return hmac.digest(key, value, hashlib.sha256)
+
+
+def is_ours(ctx: Context, url: str, plugin: str, path: str) -> bool:
+    """Whether `url` is a public address of ours below `path`, by https in production."""
+    safe = url.startswith("https://") or not ctx.core.production  # type: ignore[attr-defined]
+    return bool(safe and url.startswith(public_url(ctx, plugin, path)))
+
+
+def _mac(links: Links, tenant: str, purpose: str, value: bytes) -> bytes:
+    key = derive(links.secret, f"link/{tenant}/{purpose}")
+    return hmac.digest(key, value, hashlib.sha256)[:MAC_BYTES]
+
+
+def _links(ctx: Context) -> Links:
+    links: Links = ctx.core.links  # type: ignore[attr-defined]
+    return links
