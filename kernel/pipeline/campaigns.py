@@ -164,26 +164,32 @@ async def get(ctx: Context, campaign_id: UUID) -> CampaignView:
 
 
 async def page(
-    ctx: Context, status: str = "", before: datetime | None = None, limit: int = 20
+    ctx: Context, status: str = "", before: UUID | None = None, limit: int = 20
 ) -> list[CampaignView]:
-    """Campaigns, newest proposal first.
+    """Campaigns, newest proposal first: the order of their ids, which begin with that time.
 
     Args:
         ctx: the tenant.
         status: only those in this status; empty for all.
-        before: only those proposed before (the last one of the page before).
+        before: only those proposed before this one (the last of the page before).
         limit: how many.
     """
     rows = await ctx.db.fetch(
         SELECT
-        + """ AND ($2 = '' OR c.status = $2) AND ($3::timestamptz IS NULL OR c.proposed_at < $3)
-            ORDER BY c.proposed_at DESC, c.id DESC LIMIT $4""",
+        + """ AND ($2 = '' OR c.status = $2) AND ($3::uuid IS NULL OR c.id < $3)
+            ORDER BY c.id DESC LIMIT $4""",
         ctx.tenant.id,
         status,
         before,
         limit,
     )
     return [_view(row) for row in rows]
+
+
+async def count(ctx: Context, status: CampaignStatus) -> int:
+    """How many campaigns are in this status."""
+    sql = "SELECT count(*) FROM pipeline_campaign WHERE tenant_id = $1 AND status = $2"
+    return int(await ctx.db.fetchval(sql, ctx.tenant.id, status))
 
 
 async def with_status(ctx: Context, *status: CampaignStatus) -> list[Campaign]:

@@ -97,6 +97,27 @@ async def get(ctx: Context, message_id: UUID) -> MessageView:
     return _view(row)
 
 
+class Reason(Frozen):
+    """Why customers are where they are in the ledger, and how many share it."""
+
+    state: MessageState
+    reason: str
+    customers: int
+
+
+async def reasons(ctx: Context, campaign_ids: Sequence[UUID], limit: int = 8) -> list[Reason]:
+    """The most common reasons in these campaigns for not being written to."""
+    rows = await ctx.db.fetch(
+        """SELECT state, reason, count(*) AS customers FROM pipeline_message
+           WHERE tenant_id = $1 AND campaign_id = ANY($2::uuid[]) AND reason <> ''
+           GROUP BY state, reason ORDER BY customers DESC, reason LIMIT $3""",
+        ctx.tenant.id,
+        list(campaign_ids),
+        limit,
+    )
+    return [Reason(**row) for row in rows]
+
+
 async def preview(ctx: Context, message_id: UUID, variant: str = "") -> Rendered:
     """The mail as it would be made now; what was handed over is kept by the channel.
 

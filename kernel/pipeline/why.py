@@ -15,6 +15,8 @@ from kernel.pipeline import decide, frames, guard, records
 from kernel.pipeline.features import FEATURES_VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kernel.contracts.context import Context
     from kernel.tenancy.scope import TenantScope
 
@@ -90,6 +92,14 @@ async def story(ctx: Context, decision_id: UUID) -> Story:
     if row is None:
         raise NotFound("There is no such decision.", "`mailwright why CUSTOMER` lists them.")
     return _story(row)
+
+
+async def stories(ctx: Context, decision_ids: Sequence[UUID]) -> dict[UUID, Story]:
+    """These decisions, by id, those that exist."""
+    rows = await ctx.db.fetch(
+        SELECT + " AND d.id = ANY($2::uuid[])", ctx.tenant.id, list(decision_ids)
+    )
+    return {story.record.id: story for story in map(_story, rows)}
 
 
 async def replay(ctx: Context, decision_id: UUID) -> Replay:
