@@ -11,10 +11,14 @@ import msgspec
 from kernel.contracts.decisions import Decision, Outcome, Verdict
 from kernel.contracts.delivery import MessageVars
 from kernel.contracts.plugins import Erased, Export
+from kernel.plugboard.plans import ARGUMENTS
 
-Check = Callable[[Any, dict[str, Any]], None]
+Check = Callable[[Any, Sequence[Any]], None]
 
-_OUTCOMES = frozenset(get_args(Outcome))
+_CANDIDATES = ARGUMENTS["decide"].index("candidates")
+_BATCH = ARGUMENTS["compliance_rules"].index("batch")
+_VALUES = ARGUMENTS["template_vars"].index("values")
+_WITHOUT_TIME = frozenset(get_args(Outcome)) - {"deferred"}
 _encode = msgspec.msgpack.Encoder().encode
 _decode_decision = msgspec.msgpack.Decoder(Decision).decode
 
@@ -31,10 +35,10 @@ def _sequence(answer: Any, length: int, kind: type) -> Sequence[Any]:
     return answer
 
 
-def _decisions(answer: Any, given: dict[str, Any]) -> None:
+def _decisions(answer: Any, given: Sequence[Any]) -> None:
     if answer is None:
         return
-    for one in _sequence(answer, len(given["candidates"]), Decision):
+    for one in _sequence(answer, len(given[_CANDIDATES]), Decision):
         if one is None:
             continue
         if type(one) is not Decision:
@@ -45,22 +49,25 @@ def _decisions(answer: Any, given: dict[str, Any]) -> None:
             raise Nonsense(f"answered a Decision that is not valid: {error}") from error
 
 
-def _verdicts(answer: Any, given: dict[str, Any]) -> None:
-    for one in _sequence(answer, len(given["batch"]), Verdict):
-        if type(one) is not Verdict:
-            raise Nonsense(f"answered {type(one).__name__}, not Verdict")
-        if one.outcome not in _OUTCOMES:
-            raise Nonsense(f"answered a Verdict with the unknown outcome {one.outcome!r}")
-        if one.outcome == "deferred" and not _aware(one.until):
-            raise Nonsense("answered `deferred` without `until`, a time with its time zone")
+def _verdicts(answer: Any, given: Sequence[Any]) -> None:
+    if type(answer) is not list or len(answer) != len(given[_BATCH]):
+        _sequence(answer, len(given[_BATCH]), Verdict)
+    for one in answer:  # every rule for every message: the usual case must be quick
+        if type(one) is not Verdict or one.outcome not in _WITHOUT_TIME:
+            _unusual(one)
 
 
-def _aware(value: Any) -> bool:
-    return isinstance(value, datetime) and value.tzinfo is not None
+def _unusual(one: Any) -> None:
+    if type(one) is not Verdict:
+        raise Nonsense(f"answered {type(one).__name__}, not Verdict")
+    if one.outcome != "deferred":
+        raise Nonsense(f"answered a Verdict with the unknown outcome {one.outcome!r}")
+    if not isinstance(one.until, datetime) or one.until.tzinfo is None:
+        raise Nonsense("answered `deferred` without `until`, a time with its time zone")
 
 
-def _message_vars(answer: Any, given: dict[str, Any]) -> None:
-    for one in _sequence(answer, len(given["values"]), MessageVars):
+def _message_vars(answer: Any, given: Sequence[Any]) -> None:
+    for one in _sequence(answer, len(given[_VALUES]), MessageVars):
         if type(one) is not MessageVars:
             raise Nonsense(f"answered {type(one).__name__}, not MessageVars")
         if type(one.slots) is not dict or type(one.headers) is not dict:
@@ -73,7 +80,7 @@ def _message_vars(answer: Any, given: dict[str, Any]) -> None:
 
 
 def _one(kind: type) -> Check:
-    def check(answer: Any, given: dict[str, Any]) -> None:
+    def check(answer: Any, given: Sequence[Any]) -> None:
         if type(answer) is not kind:
             raise Nonsense(f"answered {type(answer).__name__}, not {kind.__name__}")
 
@@ -87,4 +94,4 @@ CHECKS: dict[str, Check] = {
     "export_customer": _one(Export),
     "erase_customer": _one(Erased),
 }
-"""hook -> a function that raises Nonsense. What is not named here needs no answer."""
+"""hook -> a function of the answer and the arguments that raises Nonsense. What is not named here needs no answer."""

@@ -69,11 +69,11 @@ class Plugboard(Dispatcher):
                 "Name it in the manifest: `Manifest(settings=...)`.",
             ) from None
 
-    def missing_requirements(self, enabled: Collection[str]) -> list[str]:
-        """A sentence for each plugin in `enabled` that needs another which is not in it."""
+    def missing_requirements(self, enabled: Collection[str]) -> list[tuple[str, str]]:
+        """(plugin, what it requires) for all that is required by `enabled` and not in it."""
         on = {*enabled, *self.mandatory}
         return [
-            f"`{name}` needs `{other}`: enable it too."
+            (name, other)
             for name, plugin in self.plugins.items()
             if name in on
             for other in plugin.manifest.requires

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pluggy
@@ -14,7 +15,7 @@ from kernel.hookspecs import Policy
 from kernel.plugboard.parts import Plugin
 
 Call = Callable[..., Any]
-Plan = tuple[tuple[str, Call], ...]
+Steps = tuple[tuple[str, Call], ...]
 
 _PLANS_KEPT = 1024  # distinct (hook, enabled set) pairs; then the cache starts afresh
 
@@ -26,7 +27,7 @@ def all_specs() -> dict[str, Callable[..., Any]]:
 
 SPECS = all_specs()
 POLICIES: dict[str, Policy] = {name: getattr(spec, "policy") for name, spec in SPECS.items()}  # noqa: B009
-ARGUMENTS = {name: inspect.signature(spec).parameters.keys() for name, spec in SPECS.items()}
+ARGUMENTS = {name: tuple(inspect.signature(spec).parameters) for name, spec in SPECS.items()}
 
 
 def in_order(plugins: Iterable[Plugin]) -> tuple[list[str], list[str]]:
@@ -62,45 +63,57 @@ def _rank(plugin: Plugin) -> tuple[bool, int, str]:
     return (not plugin.mandatory, plugin.manifest.order, plugin.name)
 
 
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Who is asked for one hook, in order, each with a callable that takes all its arguments."""
+
+    policy: Policy
+    arguments: tuple[str, ...]
+    steps: Steps
+
+
 class Plans:
-    """For each hook and set of enabled plugins: (plugin, call) in order, cached."""
+    """The plan for each hook and set of enabled plugins, cached."""
 
     def __init__(self, manager: pluggy.PluginManager, order: Iterable[str]) -> None:
         position = {name: number for number, name in enumerate(order)}
-        self._all: Mapping[str, Plan] = {
-            hook: tuple(
-                (impl.plugin_name, bind(impl.function, ARGUMENTS[hook]))
-                for impl in sorted(
-                    getattr(manager.hook, hook).get_hookimpls(),
-                    key=lambda impl: position[impl.plugin_name],
-                )
+        self.everyone: Mapping[str, Plan] = {
+            hook: Plan(
+                policy,
+                ARGUMENTS[hook],
+                tuple(
+                    (impl.plugin_name, bind(impl.function, ARGUMENTS[hook]))
+                    for impl in sorted(
+                        getattr(manager.hook, hook).get_hookimpls(),
+                        key=lambda impl: position[impl.plugin_name],
+                    )
+                ),
             )
-            for hook in SPECS
+            for hook, policy in POLICIES.items()
         }
-        self._cache: dict[tuple[str, frozenset[str]], Plan] = {}
+        """hook -> the plan of all installed plugins."""
+        self._kept: dict[tuple[str, frozenset[str]], Plan] = {}
 
     def __call__(self, hook: str, enabled: frozenset[str]) -> Plan:
         """The plan: an allow-list, so that a plugin not in `enabled` is never asked."""
-        plan = self._cache.get((hook, enabled))
+        plan = self._kept.get((hook, enabled))
         if plan is None:
-            if len(self._cache) >= _PLANS_KEPT:
-                self._cache.clear()
-            plan = tuple(step for step in self._all[hook] if step[0] in enabled)
-            self._cache[hook, enabled] = plan
+            if len(self._kept) >= _PLANS_KEPT:
+                self._kept.clear()
+            everyone = self.everyone[hook]
+            steps = tuple(step for step in everyone.steps if step[0] in enabled)
+            plan = self._kept[hook, enabled] = replace(everyone, steps=steps)
         return plan
 
-    def everyone(self, hook: str) -> Plan:
-        """The plan of all installed plugins."""
-        return self._all[hook]
 
-
-def bind(function: Call, arguments: Set[str]) -> Call:
-    """`function`, callable with all of `arguments` by name even if it takes only some of them."""
-    takes = tuple(inspect.signature(function).parameters)
-    if arguments == set(takes):
+def bind(function: Call, arguments: Sequence[str]) -> Call:
+    """`function`, callable with all of `arguments` in their order even if it takes only some."""
+    parameters = inspect.signature(function).parameters
+    if [*arguments] == [n for n, p in parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD]:
         return function
+    places = [(name, arguments.index(name)) for name in parameters]
 
-    def with_fewer(**given: Any) -> Any:
-        return function(**{name: given[name] for name in takes})
+    def with_fewer(*given: Any) -> Any:
+        return function(**{name: given[place] for name, place in places})
 
     return with_fewer

@@ -48,7 +48,7 @@ def declare(plugins: dict[str, Plugin], plans: Plans) -> tuple[Registries, list[
     problems: list[str] = []
     for hook, (attribute, kind, key, check) in _DECLARED.items():
         registry: dict[str, Owned[Any]] = {}
-        for plugin, call in plans.everyone(hook):
+        for plugin, call in plans.everyone[hook].steps:
             for value in _declared(plugin, hook, call, problems):
                 wrong = _typed(value, kind) or list(check(value, plugins[plugin]))
                 problems += [f"{plugin}: {hook}: {problem}" for problem in wrong]
