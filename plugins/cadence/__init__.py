@@ -1,0 +1,1 @@
+"""Not too often, and not at night."""

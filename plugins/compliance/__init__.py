@@ -1,0 +1,1 @@
+"""Consent, suppression, footer and one-click unsubscribe: what the law asks of every mail."""

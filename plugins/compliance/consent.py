@@ -1,0 +1,111 @@
+"""May this person be written to? Pure judgement over consent, evidence and suppression."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from kernel.sdk import Frozen, Verdict
+
+if TYPE_CHECKING:
+    from kernel.sdk import Recipient
+    from plugins.compliance.manifest import ComplianceSettings
+
+ALLOWED = Verdict(outcome="allowed")
+MONTH = timedelta(days=30.44)
+LIFTED_BY_CONSENT = ("unsubscribed", "erased")
+"""Reasons that the person's own, later consent overrules. The others stay until someone acts."""
+STATES = {
+    "unsubscribed": "The customer unsubscribed.",
+    "pending": "The customer has not yet confirmed the subscription.",
+    "never": "The customer never subscribed.",
+}
+SUPPRESSED = {
+    "unsubscribed": "The customer unsubscribed",
+    "complained": "The customer reported a mail as spam",
+    "bounced": "Mail to this address came back",
+    "erased": "The customer asked to be forgotten",
+    "manual": "The address was put on the suppression list",
+}
+
+
+class Suppressed(Frozen):
+    """Why and since when an address is on the suppression list."""
+
+    reason: str
+    at: datetime
+
+
+def judge(
+    rules: ComplianceSettings, person: Recipient, listed: Suppressed | None, now: datetime
+) -> Verdict:
+    """`allowed`, or `suppressed` with the first reason that stands in the way."""
+    if not person.email:
+        return no("no_address", "There is no e-mail address.")
+    if not plausible(person.email):
+        return no("bad_address", "The e-mail address is not one that mail can be sent to.")
+    if listed is not None and not _lifted(person, listed):
+        return no("suppression", f"{SUPPRESSED[listed.reason]} on {listed.at:%Y-%m-%d}.")
+    if person.email_consent != "subscribed":
+        if _soft_opt_in(rules, person, now):
+            return ALLOWED
+        return no("consent", STATES.get(person.email_consent, "Nothing is known about consent."))
+    if person.country.upper() not in rules.lenient_countries and not evident(person):
+        where = f"in {person.country}" if person.country else "where the country is unknown"
+        return no(
+            "evidence",
+            f"Consent is on record, but not {missing(person)}, which is needed {where}.",
+        )
+    return ALLOWED
+
+
+def no(rule: str, reason: str) -> Verdict:
+    """The verdict that this message must not go out."""
+    return Verdict(outcome="suppressed", rule=f"compliance.{rule}", reason=reason)
+
+
+def evident(person: Recipient) -> bool:
+    """Whether it is recorded when and where consent was given."""
+    return person.consent_at is not None and bool(person.consent_source.strip())
+
+
+def missing(person: Recipient) -> str:
+    """`when`, `where` or `when and where`: what the record of consent lacks."""
+    lacks = [
+        *(["when"] if person.consent_at is None else []),
+        *(["where"] if not person.consent_source.strip() else []),
+    ]
+    return f"{' and '.join(lacks)} it was given"
+
+
+def plausible(email: str) -> bool:
+    """Whether this could be one address: no spaces, lists, comments or line breaks."""
+    name, at, domain = email.rpartition("@")
+    return (
+        bool(name and at)
+        and "." in domain.strip(".")
+        and len(email) <= 254
+        and not any(c in ' <>",;:\\()[]' or c.isspace() or not c.isprintable() for c in email)
+        and "@" not in name
+    )
+
+
+def _lifted(person: Recipient, listed: Suppressed) -> bool:
+    return (
+        listed.reason in LIFTED_BY_CONSENT
+        and person.email_consent == "subscribed"
+        and evident(person)
+        and person.consent_at is not None
+        and person.consent_at > listed.at
+    )
+
+
+def _soft_opt_in(rules: ComplianceSettings, person: Recipient, now: datetime) -> bool:
+    return (
+        rules.soft_opt_in
+        and bool(person.country)
+        and person.email_consent in ("never", "unknown")
+        and person.orders_count > 0
+        and person.last_order_at is not None
+        and now - person.last_order_at <= rules.soft_opt_in_months * MONTH
+    )

@@ -1,0 +1,34 @@
+"""One verdict per message: consent and suppression always, the finished mail at hand-over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from plugins.compliance import mail, suppression
+from plugins.compliance.consent import ALLOWED, judge, no
+from plugins.compliance.manifest import ComplianceSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kernel.sdk import Context, Outgoing, Verdict
+
+
+async def verdicts(ctx: Context, stage: str, batch: Sequence[Outgoing]) -> list[Verdict]:
+    """One verdict per message, in their order. Two queries, whatever the size of the batch."""
+    if not ctx.tenant.postal_address.strip():
+        denied = no("postal_address", "The shop has no postal address, which every mail must show.")
+        return [denied] * len(batch)
+    rules = ctx.settings(ComplianceSettings)
+    emails = [message.recipient.email for message in batch]
+    listed = await suppression.listed(ctx, emails, rules.ignore_unreadable)
+    found = [
+        judge(rules, message.recipient, listed.get(message.recipient.email or ""), ctx.now)
+        for message in batch
+    ]
+    if stage != "plan":
+        found = [
+            mail.judge(ctx, message) if verdict is ALLOWED else verdict
+            for message, verdict in zip(batch, found, strict=True)
+        ]
+    return found

@@ -1,0 +1,63 @@
+"""Facts about the compliance plugin, and what a merchant may choose within the law."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from kernel.sdk import Frozen, Manifest
+
+Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="Two capital letters, such as US")]
+
+
+class ComplianceSettings(Frozen):
+    """How consent is judged. The defaults are the strictest reading of all the laws we know."""
+
+    lenient_countries: Annotated[
+        tuple[Country, ...],
+        Meta(
+            description="Countries in which a subscription counts although it is not recorded when "
+            "and where it was given. Everywhere else, and where the country is unknown, such "
+            "customers are not written to.",
+        ),
+    ] = ("US",)
+    soft_opt_in: Annotated[
+        bool,
+        Meta(
+            description="Also write to customers who bought but never subscribed. Lawful only where "
+            "the shop offered to refuse at every sale, and for similar products; not where the "
+            "country is unknown. Ask your lawyer first.",
+        ),
+    ] = False
+    soft_opt_in_months: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=24,
+            description="How long after the last order such a customer may be written to.",
+        ),
+    ] = 24
+    ignore_unreadable: Annotated[
+        bool,
+        Meta(
+            description="Send although part of the suppression list was sealed with a secret that "
+            "this installation no longer has. Those addresses can no longer be recognised.",
+        ),
+    ] = False
+
+
+MANIFEST = Manifest(
+    name="compliance",
+    version="1.0.0",
+    title="Compliance",
+    summary="Checks consent, keeps the suppression list, and puts address and one-click unsubscribe "
+    "into every mail.",
+    kind="gate",
+    order=10,
+    settings=ComplianceSettings,
+    tables=("compliance_suppression",),
+    piccolo_app="plugins.compliance.piccolo_app",
+    personal_data=True,
+    docs="plugins/compliance/README.md",
+)

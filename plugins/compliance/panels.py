@@ -1,0 +1,57 @@
+"""What compliance shows on the page of a customer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kernel.sdk import Panel, Recipient, Unavailable
+from plugins.compliance import consent, suppression
+from plugins.compliance.manifest import ComplianceSettings
+
+if TYPE_CHECKING:
+    from kernel.sdk import Context
+
+STATES = {
+    "subscribed": "Subscribed",
+    "unsubscribed": "Unsubscribed",
+    "pending": "Asked to confirm, not confirmed yet",
+    "never": "Never subscribed",
+    "unknown": "Unknown",
+}
+
+
+async def state(ctx: Context, customer: Any) -> dict[str, Any] | None:
+    """Consent as it is on record, and what follows from it today."""
+    row = await ctx.db.fetchrow(
+        """SELECT id AS customer_id, email, first_name, last_name, country, timezone, locale,
+                  email_consent, consent_at, consent_source, orders_count, last_order_at
+           FROM profiles_customer WHERE tenant_id = $1 AND id = $2""",
+        ctx.tenant.id,
+        customer.id,
+    )
+    if row is None:
+        return None
+    person = Recipient(**row)
+    rules = ctx.settings(ComplianceSettings)
+    try:
+        listed = await suppression.listed(ctx, [person.email], rules.ignore_unreadable)
+        verdict = consent.judge(rules, person, listed.get(person.email or ""), ctx.now)
+    except Unavailable as error:
+        listed, verdict = {}, consent.no("unavailable", str(error))
+    return {
+        "state": STATES.get(person.email_consent, person.email_consent),
+        "person": person,
+        "listed": listed.get(person.email or ""),
+        "suppressed": consent.SUPPRESSED,
+        "verdict": verdict,
+    }
+
+
+CONSENT = Panel(
+    name="consent",
+    title="Consent",
+    place="customer",
+    template="compliance/consent.html",
+    data=state,
+    order=10,
+)

@@ -1,0 +1,69 @@
+"""The hooks of the compliance plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from kernel.sdk import (
+    Context,
+    Erased,
+    Export,
+    MessageVars,
+    Outgoing,
+    Panel,
+    Verdict,
+    hookimpl,
+)
+from plugins.compliance import footer, gate, panels, routes, suppression
+from plugins.compliance.manifest import MANIFEST
+
+__all__ = [
+    "MANIFEST",
+    "admin_panels",
+    "compliance_rules",
+    "erase_customer",
+    "export_customer",
+    "public_routes",
+    "template_vars",
+]
+
+
+@hookimpl
+async def compliance_rules(
+    ctx: Context, stage: str, batch: Sequence[Outgoing]
+) -> Sequence[Verdict]:
+    """Consent and suppression; at hand-over also what the finished mail must hold."""
+    return await gate.verdicts(ctx, stage, batch)
+
+
+@hookimpl
+async def template_vars(
+    ctx: Context, batch: Sequence[Outgoing], values: Sequence[MessageVars]
+) -> Sequence[MessageVars]:
+    """The footer's slots and the List-Unsubscribe headers."""
+    return footer.fill(ctx, batch, values)
+
+
+@hookimpl
+def public_routes() -> Sequence[Any]:
+    """The unsubscribe page: GET shows it, POST acts."""
+    return (routes.show, routes.act, routes.undo)
+
+
+@hookimpl
+def admin_panels() -> Sequence[Panel]:
+    """Consent and its evidence, on the customer's page."""
+    return (panels.CONSENT,)
+
+
+@hookimpl
+async def export_customer(ctx: Context, customer_id: int) -> Export:
+    """Whether the customer's address is suppressed, since when and why."""
+    return await suppression.export(ctx, customer_id)
+
+
+@hookimpl
+async def erase_customer(ctx: Context, customer_id: int) -> Erased:
+    """Leaves a keyed hash of the address, so that a later import cannot bring the mails back."""
+    return await suppression.erase(ctx, customer_id)

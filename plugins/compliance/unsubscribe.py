@@ -1,0 +1,147 @@
+"""Unsubscribing by a link, and taking it back: all in the caller's transaction, safe to repeat."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from kernel.sdk import (
+    ConsentChanged,
+    Forbidden,
+    Frozen,
+    Outcome,
+    cancel_planned,
+    emit,
+    record_outcomes,
+    sign,
+    verify,
+)
+from plugins.compliance import suppression
+from plugins.compliance.footer import PURPOSE
+
+if TYPE_CHECKING:
+    from kernel.sdk import Context
+
+UNDO = "compliance/resubscribe"
+UNDO_FOR = timedelta(days=1)
+SOURCE = "unsubscribe link"
+UNDO_SOURCE = "asked for again on the unsubscribe page"
+
+
+class Reader(Frozen):
+    """Whose link it is. `email` is None once the profile was erased."""
+
+    message_id: UUID
+    customer_id: int
+    email: str | None
+    locale: str
+    subscribed: bool
+    unsubscribed: bool
+
+
+async def reader(ctx: Context, token: str) -> Reader | None:
+    """Whose unsubscribe link this is; None when it is not one of ours."""
+    try:
+        value = verify(ctx, PURPOSE, token)
+    except Forbidden:
+        return None
+    return await _reader(ctx, value)
+
+
+async def undoer(ctx: Context, token: str) -> Reader | None:
+    """Who may take back an unsubscription with this token; None when forged or too old."""
+    try:
+        value = verify(ctx, UNDO, token)
+    except Forbidden:
+        return None
+    if int.from_bytes(value[16:], "big") < ctx.now.timestamp():
+        return None
+    return await _reader(ctx, value[:16])
+
+
+def undo_token(ctx: Context, message_id: UUID) -> str:
+    """Allows to take back the unsubscription made through this message, for a day."""
+    until = int((ctx.now + UNDO_FOR).timestamp())
+    return sign(ctx, UNDO, message_id.bytes + until.to_bytes(8, "big"))
+
+
+async def unsubscribe(ctx: Context, who: Reader) -> bool:
+    """No further mail to this person, from this commit on. True when they may take it back.
+
+    The planned messages are taken out before the profile is touched: dispatch locks in that order too,
+    so that neither waits for the other for ever.
+    """
+    await cancel_planned(ctx, [who.customer_id], "The customer unsubscribed.")
+    before = await ctx.db.fetchrow(
+        """SELECT email, email_consent, consent_at, consent_source FROM profiles_customer
+           WHERE tenant_id = $1 AND id = $2 FOR UPDATE""",
+        ctx.tenant.id,
+        who.customer_id,
+    )
+    outcome = Outcome(
+        message_id=who.message_id, customer_id=who.customer_id, kind="unsubscribed", at=ctx.now
+    )
+    await record_outcomes(ctx, [outcome])
+    if before["email_consent"] == "unsubscribed":
+        return await _may_undo(ctx, before["email"], who.message_id)
+    if before["email"]:
+        was = {"state": before["email_consent"], "source": before["consent_source"]}
+        if before["consent_at"] is not None:
+            was["at"] = before["consent_at"].isoformat()
+        await suppression.add(ctx, before["email"], "unsubscribed", was, who.message_id)
+    await _consent(ctx, who.customer_id, "unsubscribed", SOURCE)
+    return await _may_undo(ctx, before["email"], who.message_id)
+
+
+async def resubscribe(ctx: Context, who: Reader) -> bool:
+    """Take the unsubscription back; False when there is none that this person may take back."""
+    if not who.email or not await suppression.take_back(ctx, who.email, who.message_id):
+        return False
+    await _consent(ctx, who.customer_id, "subscribed", UNDO_SOURCE)
+    return True
+
+
+async def _reader(ctx: Context, message_id: bytes) -> Reader | None:
+    if len(message_id) != 16:
+        return None
+    row: Any = await ctx.db.fetchrow(
+        """SELECT m.id AS message_id, c.id AS customer_id, c.email, c.locale,
+                  c.email_consent = 'subscribed' AS subscribed,
+                  c.email_consent = 'unsubscribed' AS unsubscribed
+           FROM pipeline_message m
+           JOIN profiles_customer c ON c.tenant_id = m.tenant_id AND c.id = m.customer_id
+           WHERE m.tenant_id = $1 AND m.id = $2""",
+        ctx.tenant.id,
+        UUID(bytes=message_id),
+    )
+    return Reader(**row) if row else None
+
+
+async def _may_undo(ctx: Context, email: str | None, message_id: UUID) -> bool:
+    if not email:
+        return False
+    return await ctx.db.fetchval(
+        """SELECT EXISTS (SELECT FROM compliance_suppression
+             WHERE tenant_id = $1 AND email_hmac = $2 AND reason = 'unsubscribed'
+               AND message_id = $3 AND was ->> 'state' = 'subscribed')""",
+        ctx.tenant.id,
+        suppression.sealed(ctx, email),
+        message_id,
+    )
+
+
+async def _consent(ctx: Context, customer_id: int, state: str, source: str) -> None:
+    await ctx.db.execute(
+        """UPDATE profiles_customer SET email_consent = $3, consent_at = $4, consent_source = $5,
+             updated_at = now() WHERE tenant_id = $1 AND id = $2""",
+        ctx.tenant.id,
+        customer_id,
+        state,
+        ctx.now,
+        source,
+    )
+    await emit(
+        ctx,
+        ConsentChanged(occurred_at=ctx.now, customer_id=customer_id, state=state, source=source),
+    )

@@ -1,0 +1,1 @@
+"""Decides by rules a merchant can read and change."""

@@ -1,0 +1,1 @@
+"""A first mail to new customers."""

@@ -1,0 +1,1 @@
+"""A mail to customers who are overdue by their own rhythm."""

@@ -1,0 +1,64 @@
+"""The hooks of the winback plugin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from kernel.sdk import (
+    CampaignType,
+    Context,
+    ImportFinished,
+    Job,
+    MessageVars,
+    OrderPlaced,
+    Outgoing,
+    Subscription,
+    hookimpl,
+)
+from plugins.winback import rhythm
+from plugins.winback.campaign import WINBACK, fill
+from plugins.winback.manifest import MANIFEST
+
+__all__ = [
+    "MANIFEST",
+    "campaign_types",
+    "jobs",
+    "subscriptions",
+    "template_vars",
+    "tenant_enabled",
+]
+
+
+@hookimpl
+def campaign_types() -> Sequence[CampaignType]:
+    """`winback`."""
+    return (WINBACK,)
+
+
+@hookimpl
+def jobs() -> Sequence[Job]:
+    """Every morning, before campaigns are proposed: who is due when."""
+    return (Job(name="rhythm", run=rhythm.recompute, daily_at="04:30", long=True),)
+
+
+@hookimpl
+def subscriptions() -> Sequence[Subscription]:
+    """An order ends the reason to write; an import may change everyone's rhythm."""
+    return (
+        Subscription(name="ordered", event=OrderPlaced, handle=rhythm.ordered),
+        Subscription(name="imported", event=ImportFinished, handle=rhythm.imported),
+    )
+
+
+@hookimpl
+async def template_vars(
+    ctx: Context, batch: Sequence[Outgoing], values: Sequence[MessageVars]
+) -> Sequence[MessageVars]:
+    """Salutation, and when the customer last ordered."""
+    return fill(ctx, batch, values)
+
+
+@hookimpl
+async def tenant_enabled(ctx: Context) -> None:
+    """Computes who is due, so that the first campaign need not wait for tomorrow."""
+    await rhythm.schedule(ctx)
