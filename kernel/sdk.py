@@ -18,6 +18,7 @@ from kernel.contracts.decisions import (
 from kernel.contracts.delivery import (
     Channel,
     MessageVars,
+    Outcome,
     Outgoing,
     Receipt,
     Recipient,
@@ -59,6 +60,9 @@ from kernel.db.migrate import sql_migration
 from kernel.events.outbox import emit
 from kernel.hookspecs import hookimpl
 from kernel.jobs.port import enqueue
+from kernel.pipeline.outcomes import cancel_planned
+from kernel.pipeline.outcomes import record as record_outcomes
+from kernel.tenancy.links import is_ours, public_url, seal, sign, verify
 
 __all__ = [
     "API_VERSION",
@@ -98,6 +102,7 @@ __all__ = [
     "NotFound",
     "Option",
     "OrderPlaced",
+    "Outcome",
     "Outgoing",
     "Panel",
     "Receipt",
@@ -113,12 +118,19 @@ __all__ = [
     "Verdict",
     "Where",
     "append_only",
+    "cancel_planned",
     "canonical",
     "digest",
     "emit",
     "enqueue",
     "hookimpl",
+    "is_ours",
     "new_id",
+    "public_url",
+    "record_outcomes",
+    "seal",
+    "sign",
     "sql_migration",
     "tenant_table",
+    "verify",
 ]
