@@ -60,9 +60,15 @@ from kernel.db.migrate import sql_migration
 from kernel.events.outbox import emit
 from kernel.hookspecs import hookimpl
 from kernel.jobs.port import enqueue
+from kernel.pipeline import approvals, campaigns, messages, variants, why
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
+from kernel.profiles.consent import set_consent, set_consents
+from kernel.profiles.intake import finish_import, merge_customers, merge_orders, merge_products
+from kernel.profiles.live import create_customers, place_orders
+from kernel.runtime.engine import Engine, open_engine
 from kernel.tenancy.links import is_ours, public_url, seal, sign, verify
+from kernel.tenancy.switches import set_clock
 
 __all__ = [
     "API_VERSION",
@@ -85,6 +91,7 @@ __all__ = [
     "Database",
     "DecideContext",
     "Decision",
+    "Engine",
     "Erased",
     "Event",
     "Export",
@@ -118,19 +125,34 @@ __all__ = [
     "Verdict",
     "Where",
     "append_only",
+    "approvals",
+    "campaigns",
     "cancel_planned",
     "canonical",
+    "create_customers",
     "digest",
     "emit",
     "enqueue",
+    "finish_import",
     "hookimpl",
     "is_ours",
+    "merge_customers",
+    "merge_orders",
+    "merge_products",
+    "messages",
     "new_id",
+    "open_engine",
+    "place_orders",
     "public_url",
     "record_outcomes",
     "seal",
+    "set_clock",
+    "set_consent",
+    "set_consents",
     "sign",
     "sql_migration",
     "tenant_table",
+    "variants",
     "verify",
+    "why",
 ]

@@ -61,14 +61,9 @@ async def _up(settings: Settings) -> None:
 
 async def _tell(settings: Settings) -> None:
     """Prints the address once the web server answers."""
-    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
-    while True:
-        try:
-            _, writer = await asyncio.open_connection(host, settings.port)
-            writer.close()
-            break
-        except OSError:
-            await asyncio.sleep(0.1)
+    from kernel.runtime.server import wait_for_web
+
+    await wait_for_web(settings)
     click.echo(f"\nMailwright runs at {settings.base_url}/app/ (stop it with control-C)")
     click.echo("A link that signs you in: mailwright login --tenant TENANT")
 

@@ -73,3 +73,16 @@ def port_is_free(settings: Settings) -> None:
                 f"Cannot listen on {settings.host} port {settings.port} ({error.strerror}).",
                 "Stop the program that listens there, or set MAILWRIGHT_PORT or MAILWRIGHT_HOST.",
             ) from error
+
+
+async def wait_for_web(settings: Settings) -> None:
+    """Returns once a web server listens on the address of `settings`."""
+    host = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    while True:
+        try:
+            _, writer = await asyncio.open_connection(host, settings.port)
+        except OSError:
+            await asyncio.sleep(0.1)
+        else:
+            writer.close()
+            return
