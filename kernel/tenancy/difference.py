@@ -78,15 +78,19 @@ def compare(config: Configuration, state: State, board: Plugboard) -> Iterator[C
         yield from _fields(_tenant_fields(shop), state.tenants.get(tenant), **where)
         switches = state.plugins.get(tenant, {})
         for name in sorted(shop.file.plugins.keys() | switches.keys()):
-            wanted, switch = shop.file.plugins.get(name), switches.get(name)
-            if name in board.mandatory and wanted is None:
-                wanted = {}  # on in any case: only its settings can differ
-            yield from _plugin(name, wanted, switch, board, **where)
+            settings = wanted(shop, name, board)
+            yield from _plugin(name, settings, switches.get(name), board, **where)
     for reseller in sorted(state.resellers.keys() - config.resellers.keys()):
         yield Change(what="not in the files", reseller=reseller)
     for tenant in sorted(state.tenants.keys() - config.tenants.keys()):
         home = state.tenants[tenant]["reseller"]
         yield Change(what="not in the files", reseller=home, tenant=tenant)
+
+
+def wanted(shop: Shop, plugin: str, board: Plugboard) -> dict[str, Any] | None:
+    """The settings of the plugin by the shop's file; None where it is off."""
+    # A mandatory plugin is on in any case, so only its settings can differ.
+    return shop.file.plugins.get(plugin, {} if plugin in board.mandatory else None)
 
 
 def _fields(new: dict[str, Any], old: dict[str, Any] | None, **where: str) -> Iterator[Change]:
@@ -101,19 +105,23 @@ def _fields(new: dict[str, Any], old: dict[str, Any] | None, **where: str) -> It
 
 
 def _plugin(
-    name: str, wanted: dict[str, Any] | None, switch: Switch | None, board: Plugboard, **where: str
+    name: str,
+    settings: dict[str, Any] | None,
+    switch: Switch | None,
+    board: Plugboard,
+    **where: str,
 ) -> Iterator[Change]:
     by = switch.by if switch and switch.by != APPLIED else ""
     before = switch is not None and (switch.enabled or name in board.mandatory)
-    if before != (wanted is not None):
+    if before != (settings is not None):
         what: What = "drifted" if by else "removed" if before else "added"
-        to = "on" if wanted is not None else "off"
+        to = "on" if settings is not None else "off"
         was = "on" if before else "off" if switch else None
         yield Change(what=what, field=f"plugins.{name}", old=was, new=to, by=by, **where)
-    if wanted is None:
+    if settings is None:
         return
     old_settings = _effective(name, switch.settings, board) if switch else {}
-    new_settings = _effective(name, wanted, board) if switch else wanted
+    new_settings = _effective(name, settings, board) if switch else settings
     for key in sorted(old_settings.keys() | new_settings.keys()):
         old, new = old_settings.get(key), new_settings.get(key)
         if old != new:

@@ -176,7 +176,8 @@ def _tenant_faults(raw: dict[str, Any], board: Plugboard) -> list[Fault]:
             faults.append(Fault(path=field, message=f"must be {example}, not `{value}`", fix=upper))
     plugins = raw.get("plugins")
     if isinstance(plugins, Mapping):
-        faults += _plugin_faults(plugins, board)
+        faults = [fault for fault in faults if not fault.path.startswith("plugins[")]
+        faults += _plugin_faults(plugins, board)  # says the same by name
     return faults
 
 
@@ -188,7 +189,7 @@ def _plugin_faults(plugins: Mapping[str, Any], board: Plugboard) -> list[Fault]:
             installed = f"Installed: {', '.join(sorted(board.plugins))}."
             fix = did_you_mean(name, board.plugins, otherwise=installed)
             faults.append(Fault(path=at, message="is not an installed plugin", fix=fix))
-        elif isinstance(settings, Mapping):
+        else:
             kind = board.plugins[name].manifest.settings
             faults += check_struct(kind, settings, at=at, strict=True)
     for name, missing in board.missing_requirements(plugins.keys()):

@@ -64,7 +64,6 @@ class TenantRepository(Generic[T]):
         self._table = table
         self._tenant = ctx.tenant.id
         self._db = ctx.db
-        self._mine = WhereRaw(f'"{table._meta.tablename}"."tenant_id" = {{}}', self._tenant)
 
     async def select(
         self,
@@ -173,7 +172,11 @@ class TenantRepository(Generic[T]):
         return Page(rows=rows, next=_mark(rows[-1], columns) if more else "")
 
     def _all(self, where: Combinable | None) -> Combinable:
-        return self._mine if where is None else self._mine & where
+        mine = f'"{self._table._meta.tablename}"."tenant_id" = {{}}'
+        if where is None:
+            return WhereRaw(mine, self._tenant)
+        # Our own parentheses: raw SQL may hold an OR.
+        return WhereRaw(f"{mine} AND ({{}})", self._tenant, where.querystring)
 
     def _refuse_foreign(self, row: Mapping[str, Any]) -> None:
         if row.get("tenant_id", self._tenant) != self._tenant:

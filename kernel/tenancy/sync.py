@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kernel.contracts.base import canonical
 from kernel.contracts.errors import NotFound
 from kernel.db.uow import APP_ROLE, SYSTEM_ROLE, UnitOfWork
-from kernel.tenancy.difference import APPLIED, Change, Plan, State, compare, read_state
+from kernel.tenancy.difference import APPLIED, Change, Plan, State, compare, read_state, wanted
 from kernel.tenancy.files import Configuration, Shop, load
 from kernel.tenancy.scope import TenantScope, load_tenant
 from kernel.tenancy.switches import SAVE_PLUGIN, tell
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from kernel.plugboard.board import Plugboard
     from kernel.tenancy.core import Core
 
 LOCK = 0x74656E61  # "tena": one apply at a time
@@ -75,7 +76,7 @@ async def apply(core: Core, folder: Path, actor: str) -> Plan:
                 await unit.execute(_SAVE_RESELLER, reseller, file.name, _json(file.brand))
         for (_, tenant), changes in by_owner.items():
             if tenant:
-                await _save_tenant(unit, tenant, config.tenants[tenant], changes, state)
+                await _save_tenant(unit, tenant, config.tenants[tenant], changes, state, core.board)
         for (reseller, tenant), changes in by_owner.items():
             action = f"{'tenant' if tenant else 'reseller'}.{changes[0].what}"
             detail = _json({"changes": changes})
@@ -89,7 +90,12 @@ async def apply(core: Core, folder: Path, actor: str) -> Plan:
 
 
 async def _save_tenant(
-    unit: UnitOfWork, tenant: str, shop: Shop, changes: list[Change], state: State
+    unit: UnitOfWork,
+    tenant: str,
+    shop: Shop,
+    changes: list[Change],
+    state: State,
+    board: Plugboard,
 ) -> None:
     file = shop.file
     await unit.execute(
@@ -108,10 +114,10 @@ async def _save_tenant(
     )
     before = state.plugins.get(tenant, {})
     for name in sorted({c.field.split(".")[1] for c in changes if c.field.startswith("plugins.")}):
-        wanted = file.plugins.get(name)
+        settings = wanted(shop, name, board)
         kept = before[name].settings if name in before else {}
-        settings = wanted if wanted is not None else kept
-        await unit.execute(SAVE_PLUGIN, tenant, name, wanted is not None, _json(settings), APPLIED)
+        stored = _json(kept if settings is None else settings)
+        await unit.execute(SAVE_PLUGIN, tenant, name, settings is not None, stored, APPLIED)
 
 
 async def _tell_switched(
