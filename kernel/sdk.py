@@ -64,14 +64,29 @@ from kernel.pipeline import approvals, campaigns, messages, variants, why
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
 from kernel.profiles.consent import set_consent, set_consents
-from kernel.profiles.intake import finish_import, merge_customers, merge_orders, merge_products
+from kernel.profiles.frames import CUSTOMERS, LINES, ORDERS, PRODUCTS, clean_text
+from kernel.profiles.intake import (
+    Counts,
+    MergedOrders,
+    finish_import,
+    merge_customers,
+    merge_orders,
+    merge_products,
+)
 from kernel.profiles.live import create_customers, place_orders
+from kernel.profiles.repo import customer, customers_page, find_customer, order_lines, timeline
+from kernel.profiles.traits import traits_of, write_traits
 from kernel.runtime.engine import Engine, open_engine
 from kernel.tenancy.links import is_ours, public_url, seal, sign, verify
+from kernel.tenancy.repository import TenantRepository
 from kernel.tenancy.switches import set_clock
 
 __all__ = [
     "API_VERSION",
+    "CUSTOMERS",
+    "LINES",
+    "ORDERS",
+    "PRODUCTS",
     "Action",
     "Audience",
     "Brand",
@@ -86,6 +101,7 @@ __all__ = [
     "ConsentChanged",
     "Context",
     "Copy",
+    "Counts",
     "Customer",
     "CustomerCreated",
     "Database",
@@ -103,6 +119,7 @@ __all__ = [
     "Job",
     "KernelError",
     "Manifest",
+    "MergedOrders",
     "MessageVars",
     "MessagesAccepted",
     "NoSettings",
@@ -120,6 +137,7 @@ __all__ = [
     "Sender",
     "Subscription",
     "Tenant",
+    "TenantRepository",
     "Trait",
     "Unavailable",
     "Verdict",
@@ -129,10 +147,14 @@ __all__ = [
     "campaigns",
     "cancel_planned",
     "canonical",
+    "clean_text",
     "create_customers",
+    "customer",
+    "customers_page",
     "digest",
     "emit",
     "enqueue",
+    "find_customer",
     "finish_import",
     "hookimpl",
     "is_ours",
@@ -142,6 +164,7 @@ __all__ = [
     "messages",
     "new_id",
     "open_engine",
+    "order_lines",
     "place_orders",
     "public_url",
     "record_outcomes",
@@ -152,7 +175,10 @@ __all__ = [
     "sign",
     "sql_migration",
     "tenant_table",
+    "timeline",
+    "traits_of",
     "variants",
     "verify",
     "why",
+    "write_traits",
 ]

@@ -9,6 +9,7 @@ from kernel.db.uow import Pool
 from kernel.plugboard.board import Plugboard
 from kernel.runtime.settings import Settings
 from kernel.tenancy.core import Core, Links
+from kernel.tenancy.health import watching
 
 
 @asynccontextmanager
@@ -16,12 +17,14 @@ async def open_core(settings: Settings, board: Plugboard) -> AsyncIterator[Core]
     """A Core with an open pool for the length of the block. Both URLs must be set by now."""
     pool = await Pool(settings.database_url, settings.db_pool).open()
     try:
-        yield Core(
+        core = Core(
             pool=pool,
             board=board,
             links=Links(base_url=settings.base_url, secret=settings.secret),
             production=settings.env == "production",
         )
+        async with watching(core):
+            yield core
     finally:
         await pool.close()
 
