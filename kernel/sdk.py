@@ -67,13 +67,13 @@ from kernel.profiles.consent import set_consent, set_consents
 from kernel.profiles.frames import CUSTOMERS, LINES, ORDERS, PRODUCTS, clean_text
 from kernel.profiles.intake import (
     Counts,
-    MergedOrders,
     finish_import,
     merge_customers,
     merge_orders,
     merge_products,
 )
 from kernel.profiles.live import create_customers, place_orders
+from kernel.profiles.orders import MergedOrders
 from kernel.profiles.repo import customer, customers_page, find_customer, order_lines, timeline
 from kernel.profiles.traits import traits_of, write_traits
 from kernel.runtime.engine import Engine, open_engine

@@ -71,6 +71,19 @@ class UnitOfWork:
         )
         await self.conn.execute(f"DROP TABLE {staging}")
 
+    async def copy_in(self, table: str, source: Any) -> None:
+        """COPY into a temporary table from CSV: bytes in a file object, or an async iterable."""
+        await self.conn.copy_to_table(table, source=source, format="csv")
+
+    async def copy_out(self, sql: str, *args: Any, output: Any) -> int:
+        """COPY the rows of a query out as CSV with a header: to a path, a file object or a coroutine
+        function that takes bytes. Returns how many; memory does not grow with them.
+        """
+        tag: str = await self.conn.copy_from_query(
+            sql, *args, output=output, format="csv", header=True
+        )
+        return int(tag.rpartition(" ")[2])
+
     async def cursor(self, sql: str, *args: Any, size: int = 1000) -> AsyncIterator[list[Any]]:
         """Pages of `size` rows from a server-side cursor."""
         cursor = await self.conn.cursor(sql, *args)

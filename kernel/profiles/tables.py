@@ -1,0 +1,134 @@
+"""The profiles' tables as Piccolo sees them; the migration makes them.
+
+Piccolo knows keys of one column only. What is marked here is unique inside a tenant, except where a
+table says otherwise.
+"""
+
+from __future__ import annotations
+
+from piccolo.columns import (
+    JSONB,
+    UUID,
+    Array,
+    BigInt,
+    Boolean,
+    Integer,
+    Numeric,
+    Text,
+    Timestamptz,
+)
+from piccolo.table import Table
+
+from kernel.db.piccolo_conf import DB
+
+
+class ProfilesCustomer(Table, tablename="profiles_customer", db=DB):
+    """A person, with consent and the totals of their orders."""
+
+    tenant_id = Text()
+    id = BigInt(primary_key=True)
+    external_id = Text()
+    email = Text(null=True)
+    first_name = Text()
+    last_name = Text()
+    country = Text()
+    timezone = Text()
+    locale = Text()
+    tags = Array(base_column=Text())
+    email_consent = Text()
+    consent_at = Timestamptz(null=True)
+    consent_source = Text()
+    orders_count = Integer()
+    total_spent = Numeric((14, 2))
+    first_order_at = Timestamptz(null=True)
+    last_order_at = Timestamptz(null=True)
+    erased_at = Timestamptz(null=True)
+    source = Text()
+    created_at = Timestamptz()
+    updated_at = Timestamptz()
+
+
+class ProfilesCustomerAlias(Table, tablename="profiles_customer_alias", db=DB):
+    """Another id of a source for the same person."""
+
+    tenant_id = Text()
+    external_id = Text(primary_key=True)
+    customer_id = BigInt()
+
+
+class ProfilesProduct(Table, tablename="profiles_product", db=DB):
+    """A SKU."""
+
+    tenant_id = Text()
+    id = BigInt(primary_key=True)
+    sku = Text()
+    external_id = Text()
+    title = Text()
+    vendor = Text()
+    product_type = Text()
+    tags = Array(base_column=Text())
+    price = Numeric((14, 2), null=True)
+    currency = Text()
+    status = Text()
+    inventory = Integer(null=True)
+    image_url = Text()
+    url = Text()
+    is_product = Boolean()
+    source = Text()
+    updated_at = Timestamptz()
+
+
+class ProfilesOrder(Table, tablename="profiles_order", db=DB):
+    """An order, or a return with a negative amount."""
+
+    tenant_id = Text()
+    id = BigInt(primary_key=True)
+    external_id = Text()
+    customer_id = BigInt(null=True)
+    ordered_at = Timestamptz()
+    amount = Numeric((14, 2))
+    currency = Text()
+    kind = Text()
+    status = Text()
+    is_test = Boolean()
+    content_hash = BigInt()
+    source = Text()
+    created_at = Timestamptz()
+
+
+class ProfilesOrderLine(Table, tablename="profiles_order_line", db=DB):
+    """A line; its number is unique within its order."""
+
+    tenant_id = Text()
+    order_id = BigInt()
+    line_no = Integer(primary_key=True)
+    sku = Text()
+    title = Text()
+    quantity = Integer()
+    unit_price = Numeric((14, 4))
+    is_product = Boolean()
+
+
+class ProfilesTrait(Table, tablename="profiles_trait", db=DB):
+    """A fact; its name is unique within its customer."""
+
+    tenant_id = Text()
+    customer_id = BigInt()
+    name = Text(primary_key=True)
+    value = JSONB()
+    plugin = Text()
+    version = Text()
+    at = Timestamptz()
+
+
+class ProfilesImport(Table, tablename="profiles_import", db=DB):
+    """A file that was read in, with its report."""
+
+    tenant_id = Text()
+    id = UUID(primary_key=True)
+    kind = Text()
+    file_name = Text()
+    file_sha256 = Text()
+    started_at = Timestamptz()
+    actor = Text()
+    report = JSONB()

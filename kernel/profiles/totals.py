@@ -1,0 +1,46 @@
+"""What customers' orders add up to, computed again from the orders for a set of customers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from kernel.profiles.staging import stage
+
+if TYPE_CHECKING:
+    from kernel.contracts.context import Context
+
+# Test and cancelled orders count for nothing. Returns are negative amounts, so they reduce what was
+# spent; who returned more than we ever saw them buy (a history cut at its beginning) spent nothing,
+# not less. Amounts in another currency are kept on the order and left out of the sum: without the
+# rate of that day any number would be a guess.
+_TOTALS = """
+WITH sums AS (
+  SELECT t.id,
+    count(*) FILTER (WHERE o.kind = 'order' AND counts) AS orders_count,
+    greatest(coalesce(sum(o.amount) FILTER (WHERE counts AND o.currency = $2), 0), 0) AS total_spent,
+    min(o.ordered_at) FILTER (WHERE o.kind = 'order' AND counts) AS first_order_at,
+    max(o.ordered_at) FILTER (WHERE o.kind = 'order' AND counts) AS last_order_at,
+    min(o.ordered_at) AS known_since
+  FROM stage_touched t
+  LEFT JOIN (SELECT *, status = 'placed' AND NOT is_test AS counts FROM profiles_order
+             WHERE tenant_id = $1) o ON o.customer_id = t.id
+  GROUP BY t.id)
+UPDATE profiles_customer c SET orders_count = s.orders_count, total_spent = s.total_spent,
+  first_order_at = s.first_order_at, last_order_at = s.last_order_at,
+  created_at = least(c.created_at, s.known_since), updated_at = now()
+FROM sums s WHERE c.tenant_id = $1 AND c.id = s.id AND (c.created_at > s.known_since OR
+  (c.orders_count, c.total_spent, c.first_order_at, c.last_order_at) IS DISTINCT FROM
+  (s.orders_count, s.total_spent, s.first_order_at, s.last_order_at))
+"""
+
+
+async def recompute(ctx: Context, customer_ids: pl.Series) -> None:
+    """Writes orders_count, total_spent, first_order_at and last_order_at of these customers, where
+    they differ. Nobody is known to us later than their first order.
+    """
+    if not customer_ids.len():
+        return
+    await stage(ctx, "stage_touched", pl.DataFrame({"id": customer_ids.cast(pl.Int64)}))
+    await ctx.db.execute(_TOTALS, ctx.tenant.id, ctx.tenant.currency)
