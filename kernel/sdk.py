@@ -60,6 +60,7 @@ from kernel.db.migrate import sql_migration
 from kernel.events.outbox import emit
 from kernel.hookspecs import hookimpl
 from kernel.jobs.port import enqueue
+from kernel.jobs.progress import Progress, progress
 from kernel.pipeline import approvals, campaigns, messages, variants, why
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
@@ -129,6 +130,7 @@ __all__ = [
     "Outcome",
     "Outgoing",
     "Panel",
+    "Progress",
     "Receipt",
     "Recipient",
     "Rendered",
@@ -166,6 +168,7 @@ __all__ = [
     "open_engine",
     "order_lines",
     "place_orders",
+    "progress",
     "public_url",
     "record_outcomes",
     "seal",

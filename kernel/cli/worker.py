@@ -12,13 +12,13 @@ from kernel.cli.program import Program, pass_program
 @pass_program
 def command(program: Program, supervised: bool) -> None:
     """Run jobs; stops in order: claims no more, finishes what is in hand."""
-    from kernel.jobs.worker import run_worker
-    from kernel.runtime.embedded import with_servers
+    from kernel.jobs.worker import work as run_jobs
     from kernel.runtime.stopping import stop_event
 
     async def work() -> None:
         stop = stop_event(supervised=supervised)
-        async with with_servers(program.settings) as settings:
-            await run_worker(settings, stop)
+        async with program.engine() as engine:
+            jobs = program.settings.worker_jobs
+            await run_jobs(engine.core, engine.settings.redis_url, jobs=jobs, stop=stop)
 
     program.wait(work())

@@ -1,0 +1,68 @@
+"""The kernel's own regular jobs, beside those that plugins declare."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from kernel.contracts.plugins import Job
+from kernel.pipeline import run as pipeline
+from kernel.plugboard.parts import Owned
+
+if TYPE_CHECKING:
+    from kernel.contracts.context import Context
+    from kernel.plugboard.board import Plugboard
+    from kernel.tenancy.scope import TenantScope
+
+KERNEL = "kernel"
+TASKS_KEPT_DAYS = 7
+DELIVERIES_KEPT_DAYS = 30
+
+
+async def _propose(ctx: Context, payload: dict[str, Any]) -> None:
+    """Propose the campaigns whose hour has come; asking more often than needed costs little."""
+    await pipeline.propose_due(cast("TenantScope", ctx).core, ctx.tenant.id)
+
+
+async def _tidy(ctx: Context, payload: dict[str, Any]) -> None:
+    """Forget work that was done long ago. Events stay: they are the customer's history."""
+    await ctx.db.execute(
+        "DELETE FROM jobs_task WHERE tenant_id = $1 AND state IN ('done', 'skipped') "
+        "AND updated_at < now() - make_interval(days => $2)",
+        ctx.tenant.id,
+        TASKS_KEPT_DAYS,
+    )
+    await ctx.db.execute(
+        "DELETE FROM events_delivery WHERE tenant_id = $1 AND state IN ('done', 'skipped') "
+        "AND updated_at < now() - make_interval(days => $2)",
+        ctx.tenant.id,
+        DELIVERIES_KEPT_DAYS,
+    )
+
+
+KERNEL_JOBS: dict[str, Owned[Job]] = {
+    f"{KERNEL}.{job.name}": Owned(KERNEL, job)
+    for job in (
+        # Time zones differ by quarters of an hour, and a campaign type names an hour.
+        Job(name="propose", run=_propose, every=900.0, transaction=False),
+        Job(name="tidy", run=_tidy, daily_at="04:20"),
+    )
+}
+
+
+def find_job(board: Plugboard, name: str) -> Owned[Job] | None:
+    """The job called `<plugin>.<job>`, or None where no installed plugin declares it."""
+    return KERNEL_JOBS.get(name) or board.jobs.get(name)
+
+
+def regular_jobs(board: Plugboard, enabled: frozenset[str]) -> dict[str, Owned[Job]]:
+    """Every job with a schedule that a tenant with these plugins has, by name."""
+    found = {
+        name: owned
+        for name, owned in board.jobs.items()
+        if owned.plugin in enabled and (owned.value.every or owned.value.daily_at)
+    }
+    if any(owned.plugin in enabled for owned in board.campaign_types.values()):
+        found[f"{KERNEL}.propose"] = KERNEL_JOBS[f"{KERNEL}.propose"]
+    if found:
+        found[f"{KERNEL}.tidy"] = KERNEL_JOBS[f"{KERNEL}.tidy"]
+    return found
