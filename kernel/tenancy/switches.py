@@ -59,12 +59,7 @@ async def set_plugin(
     scope = _scope(ctx)
     board = scope.core.board
     _refuse(board, scope, plugin, enabled)
-    row = await ctx.db.fetchrow(
-        "SELECT enabled, settings FROM tenancy_plugin WHERE tenant_id = $1 AND plugin = $2",
-        ctx.tenant.id,
-        plugin,
-    )
-    before = msgspec.json.decode(row["settings"]) if row else {}
+    was_on, before = await _stored(ctx, plugin)
     kind = board.plugins[plugin].manifest.settings
     if settings is not None and (faults := check_struct(kind, settings)):
         raise WrongSettings(plugin, faults)
@@ -72,13 +67,33 @@ async def set_plugin(
     await ctx.db.execute(
         SAVE_PLUGIN, ctx.tenant.id, plugin, enabled, canonical(after).decode(), ctx.actor
     )
-    was_on = plugin in board.enabled([plugin] if row and row["enabled"] else [])
-    if was_on != enabled:
+    if enabled != (was_on or plugin in board.mandatory):
         await audit.record(ctx, "plugin.enabled" if enabled else "plugin.disabled", plugin)
         await tell(scope, frozenset({plugin} if enabled else ()), frozenset({plugin}))
     if after != before:
         names = {n for n in {**before, **after} if before.get(n) != after.get(n)}
         await audit.record(ctx, "plugin.settings", plugin, changed=sorted(names))
+
+
+async def stored_settings(ctx: Context, plugin: str) -> dict[str, Any]:
+    """The settings of an installed plugin as plain data, with defaults, whether it is on or off."""
+    _, raw = await _stored(ctx, plugin)
+    kind = _scope(ctx).core.board.plugins[plugin].manifest.settings
+    known = set(kind.__struct_encode_fields__)
+    try:
+        full: dict[str, Any] = msgspec.to_builtins(msgspec.convert(raw, kind, strict=False))
+    except msgspec.ValidationError:  # as after an upgrade: show what is there, to be corrected
+        return msgspec.to_builtins(kind()) | {k: v for k, v in raw.items() if k in known}
+    return full
+
+
+async def _stored(ctx: Context, plugin: str) -> tuple[bool, dict[str, Any]]:
+    row = await ctx.db.fetchrow(
+        "SELECT enabled, settings FROM tenancy_plugin WHERE tenant_id = $1 AND plugin = $2",
+        ctx.tenant.id,
+        plugin,
+    )
+    return (row["enabled"], msgspec.json.decode(row["settings"])) if row else (False, {})
 
 
 def _refuse(board: Plugboard, scope: TenantScope, plugin: str, enabled: bool) -> None:

@@ -68,6 +68,16 @@ async def test_wrong_settings_tell_every_fault_by_field(toy_core: Core, told: To
     assert told == [] and await trail(toy_core) == []
 
 
+async def test_stored_settings_are_whole_and_survive_what_is_not_valid(toy_core: Core) -> None:
+    async with toy_core.tenant_scope("bravo") as ctx:
+        assert (await switches.stored_settings(ctx, "greeter"))["days"] == 30
+        await switches.set_plugin(ctx, "greeter", False, {"days": "7"})
+        assert (await switches.stored_settings(ctx, "greeter"))["days"] == 7
+        await ctx.db.execute("""UPDATE tenancy_plugin SET settings = '{"days": 0, "gone": 1}'""")
+        found = await switches.stored_settings(ctx, "greeter")
+        assert found["days"] == 0 and found["tone"] == "plain" and "gone" not in found
+
+
 async def test_a_tenant_is_stopped_and_goes_on(toy_core: Core) -> None:
     async with toy_core.tenant_scope("bravo", actor="op") as ctx:
         with pytest.raises(InvalidInput, match="needs a reason"):
