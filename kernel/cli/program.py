@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,6 +14,7 @@ from kernel.runtime.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from kernel.plugboard.board import Plugboard
+    from kernel.runtime.engine import Engine
     from kernel.tenancy.core import Core
 
 T = TypeVar("T")
@@ -61,12 +62,14 @@ class Program:
     @asynccontextmanager
     async def core(self) -> AsyncIterator[Core]:
         """A Core on running servers (embedded ones when no URL is set)."""
-        from kernel.runtime.core import open_core
-        from kernel.runtime.embedded import with_servers
+        async with self.engine() as engine:
+            yield engine.core
 
-        async with with_servers(self.settings) as settings:
-            async with open_core(settings, self.board) as core:
-                yield core
+    def engine(self) -> AbstractAsyncContextManager[Engine]:
+        """An Engine: the Core, and the settings with the URLs of the running servers."""
+        from kernel.runtime.engine import open_engine
+
+        return open_engine(self.settings, self.board)
 
 
 pass_program = click.make_pass_decorator(Program)

@@ -48,14 +48,14 @@ async def _up(settings: Settings) -> None:
     }
     try:
         await run_once(mailwright("migrate"), env)
-        watching = asyncio.create_task(_watch(servers, stop)) if embedded else None
-        commands = {name: mailwright(name, "--supervised") for name in ("web", "worker")}
-        await supervise(commands, env, stop, _tell(settings))
-        if watching:
-            await watching
+        async with asyncio.TaskGroup() as tasks:
+            watching = tasks.create_task(_watch(servers)) if embedded else None
+            commands = {name: mailwright(name, "--supervised") for name in ("web", "worker")}
+            await supervise(commands, env, stop, _tell(settings))
+            if watching:
+                watching.cancel()
     finally:
-        if embedded:
-            await servers.stop()
+        await servers.stop()
     click.echo("Stopped. Everything is kept.")
 
 
@@ -68,18 +68,16 @@ async def _tell(settings: Settings) -> None:
     click.echo("A link that signs you in: mailwright login --tenant TENANT")
 
 
-async def _watch(servers: EmbeddedServers, stop: asyncio.Event) -> None:
+async def _watch(servers: EmbeddedServers) -> None:
     """Starts an embedded server again when it does not answer any more."""
     import structlog
 
     from kernel.contracts.errors import KernelError
 
     log = structlog.get_logger(__name__)
-    while not stop.is_set():
+    while True:
+        await asyncio.sleep(_CHECK_EVERY)
         try:
-            await asyncio.wait_for(stop.wait(), _CHECK_EVERY)
-        except TimeoutError:
-            try:
-                await servers.start()
-            except KernelError as error:
-                log.error("embedded server is down", reason=str(error))
+            await servers.start()
+        except KernelError as error:
+            log.error("embedded server is down", reason=str(error))

@@ -49,9 +49,10 @@ class EmbeddedServers:
         try:
             self._data_dir.mkdir(parents=True, exist_ok=True)
             async with self._alone():
-                if self._membership is None:
-                    self._membership = self._open("embedded.users")
-                    fcntl.flock(self._membership, fcntl.LOCK_SH)
+                if self._membership is not None:
+                    return await self._start()
+                self._membership = self._open("embedded.users")
+                fcntl.flock(self._membership, fcntl.LOCK_SH)
                 try:
                     return await self._start()
                 except BaseException:
