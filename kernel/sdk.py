@@ -81,6 +81,7 @@ from kernel.runtime.engine import Engine, open_engine
 from kernel.tenancy.links import is_ours, public_url, seal, sign, verify
 from kernel.tenancy.repository import TenantRepository
 from kernel.tenancy.switches import set_clock
+from kernel.web.auth import sign_in_link
 
 __all__ = [
     "API_VERSION",
@@ -176,6 +177,7 @@ __all__ = [
     "set_consent",
     "set_consents",
     "sign",
+    "sign_in_link",
     "sql_migration",
     "tenant_table",
     "timeline",

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypedDict
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -45,6 +46,15 @@ class State:
     quiet_until: Floats
     clicked_message: list[UUID | None]
     clicked_at: Floats
+
+
+class Due(TypedDict):
+    """Something a customer does about a mail, whose time has come."""
+
+    message_id: UUID
+    kind: str
+    number: int
+    at: datetime
 
 
 async def world(ctx: Context) -> World:
@@ -104,9 +114,10 @@ def seconds(times: Sequence[datetime | None]) -> Floats:
     return np.array([t.timestamp() if t else np.nan for t in times], dtype=np.float64)
 
 
-def moment(second: float) -> datetime:
-    """The time so many seconds after 1970, in UTC."""
-    return datetime.fromtimestamp(float(second), UTC)
+def shop_days(at: datetime, timezone: str) -> float:
+    """The time as days since 1970 on the shop's own clock."""
+    local = at.astimezone(ZoneInfo(timezone)).replace(tzinfo=UTC)
+    return local.timestamp() / 86400
 
 
 async def add_customers(
@@ -189,8 +200,8 @@ async def tire(
     )
 
 
-async def take_due(ctx: Context, until: datetime) -> list[Any]:
-    """Marks what falls due as done and returns it: message_id, kind, number, at; oldest first."""
+async def take_due(ctx: Context, until: datetime) -> list[Due]:
+    """Marks what falls due as done and returns it, oldest first."""
     rows = await ctx.db.fetch(
         """UPDATE sandbox_reaction SET done = true
            WHERE tenant_id = $1 AND NOT done AND at <= $2
@@ -201,7 +212,7 @@ async def take_due(ctx: Context, until: datetime) -> list[Any]:
     return sorted(rows, key=lambda row: (row["at"], row["number"], row["kind"]))
 
 
-async def clicked(ctx: Context, rows: Sequence[Any]) -> None:
+async def clicked(ctx: Context, rows: Sequence[Due]) -> None:
     """Remembers the last click of each customer, for the order that may follow."""
     last = {row["number"]: row for row in rows}
     await ctx.db.execute(

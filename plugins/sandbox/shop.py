@@ -87,7 +87,7 @@ def make_shop(
     return Shop(
         people=people,
         catalogue=catalogue,
-        customers=customer_rows(people, joined, until, timezone),
+        customers=customer_rows(people.seen, joined, until, timezone),
         products=product_rows(catalogue),
         orders=pl.concat([orders, returns]).sort("ordered_at", "external_id"),
         lines=pl.concat([lines, return_lines]),
@@ -104,19 +104,23 @@ def times(people: People, who: Ints, days: Ints | int, chance: Floats) -> Floats
     known = who >= 0
     habit = np.where(known, people.habit[who], 20.0)
     hours = seconds_of_day(chance, habit) / 3600.0 - np.where(known, people.shift[who], 0.0)
-    moments: Floats = days + np.minimum((hours % 24.0) / 24.0, 1 - 1 / 86400)
+    moments: Floats = np.add(days, np.minimum((hours % 24.0) / 24.0, 1 - 1 / 86400), dtype=float)
     return moments
 
 
-def customer_rows(people: People, joined: Floats, until: date, timezone: str) -> pl.DataFrame:
+def customer_rows(seen: pl.DataFrame, joined: Floats, until: date, timezone: str) -> pl.DataFrame:
     """What an import of customers would hold. A consent that would come later than `until` has
     not come: such a customer is still subscribed.
+
+    Args:
+        seen: rows of `People.seen`.
+        joined: when each of them joined, in days since 1970, in the shop's time.
     """
-    delay = people.seen["consent_delay"].to_numpy()
+    delay = seen["consent_delay"].to_numpy()
     late = joined + delay >= day_number(until)
     evidence = to_utc(np.where(late, joined, joined + delay), timezone)
     told = pl.col("consent").is_in(["subscribed", "unsubscribed", "pending"])
-    frame = people.seen.with_columns(
+    frame = seen.with_columns(
         created_at=to_utc(joined, timezone),
         consent_at=evidence,
         late=pl.Series(late) & (pl.col("consent") == "unsubscribed"),
@@ -142,10 +146,17 @@ def product_rows(catalogue: Catalogue) -> pl.DataFrame:
     })  # fmt: skip
 
 
+def newcomers(days: Ints, began: int) -> Floats:
+    """How many join on each day, in shares of an unknown whole: growing over the years, and with
+    the seasons.
+    """
+    weight: Floats = (1 + GROWTH) ** ((days - began) / 365.25) * season(days)
+    return weight
+
+
 def _joined(seed: int, count: int, first: int, last: int) -> Floats:
-    """When each customer joined: growing over the years, and with the seasons."""
-    days = np.arange(first, last)
-    weight = (1 + GROWTH) ** ((days - first) / 365.25) * season(days)
+    """When each customer joined, in days since 1970."""
+    weight = newcomers(np.arange(first, last), first)
     edges = np.concatenate([[0.0], np.cumsum(weight) / weight.sum()])
     return np.interp(stream(seed, "joined").random(count), edges, np.arange(first, last + 1.0))
 
