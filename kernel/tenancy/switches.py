@@ -79,12 +79,13 @@ async def stored_settings(ctx: Context, plugin: str) -> dict[str, Any]:
     """The settings of an installed plugin as plain data, with defaults, whether it is on or off."""
     _, raw = await _stored(ctx, plugin)
     kind = _scope(ctx).core.board.plugins[plugin].manifest.settings
-    known = set(kind.__struct_encode_fields__)
     try:
-        full: dict[str, Any] = msgspec.to_builtins(msgspec.convert(raw, kind, strict=False))
+        found = msgspec.convert(raw, kind, strict=False)
+        raw = {}
     except msgspec.ValidationError:  # as after an upgrade: show what is there, to be corrected
-        return msgspec.to_builtins(kind()) | {k: v for k, v in raw.items() if k in known}
-    return full
+        found = kind()
+    full: dict[str, Any] = msgspec.to_builtins(found)
+    return full | {name: value for name, value in raw.items() if name in full}
 
 
 async def _stored(ctx: Context, plugin: str) -> tuple[bool, dict[str, Any]]:
