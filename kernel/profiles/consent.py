@@ -26,7 +26,7 @@ STATES: tuple[str, ...] = ConsentState.__args__  # type: ignore[attr-defined]
 _RANK = "array_position(ARRAY['subscribed', 'unknown', 'pending', 'never', 'unsubscribed'], {0})"
 _APPLY = f"""
 WITH wanted AS (
-  SELECT c.id, s.state, s.source, coalesce(s.at, CASE WHEN s.state <> 'subscribed' THEN $2 END) AS at,
+  SELECT c.id, s.state, s.source, coalesce(s.at, CASE WHEN s.state <> 'subscribed' THEN $2::timestamptz END) AS at,
          c.email_consent <> s.state AS turned
   FROM {{asked}} s JOIN profiles_customer c ON c.tenant_id = $1 AND c.id = s.customer_id
   WHERE c.erased_at IS NULL AND s.state <> 'unknown' AND CASE
