@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -210,6 +211,7 @@ async def set_clock(ctx: Context, at: datetime | None, *, force: bool = False) -
         raise Forbidden("In production a shop's clock cannot be set.", "Use a trial installation.")
     if at is not None and at.tzinfo is None:
         raise InvalidInput("A time without a time zone.", "Write it as 2026-06-15T10:00:00Z.")
+    at = at.astimezone(UTC) if at else None  # now is UTC everywhere
     target = at or scope.core.clock.now()
     if target < ctx.now and not force:
         raise Conflict(
