@@ -154,9 +154,10 @@ def _panel(value: Panel, plugin: Plugin) -> Problems:
     yield from _named(value)
     if not inspect.iscoroutinefunction(value.data):
         yield f"`{value.name}`: data must be `async def`"
-    templates = Path(plugin.module.__file__ or "").parent / "templates"
-    if not (templates / value.template).is_file():
-        yield f"`{value.name}`: there is no template {value.template} in {templates}"
+    templates = Path(getattr(plugin.module, "__file__", None) or "").parent / "templates"
+    inside = templates / plugin.name
+    if not ((templates / value.template).is_file() or (inside / value.template).is_file()):
+        yield f"`{value.name}`: there is no template {value.template} in {inside}"
 
 
 def _command(value: Any, plugin: Plugin) -> Problems:
