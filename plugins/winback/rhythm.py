@@ -41,7 +41,7 @@ WITH bought AS (
          percentile_cont(0.5) WITHIN GROUP (ORDER BY gap) AS usual
   FROM paused GROUP BY 1
 ), rhythm AS (
-  SELECT o.customer_id, o.last_at, coalesce(o.usual, shop.usual, $5 / $3) AS usual
+  SELECT o.customer_id, o.last_at, coalesce(o.usual, shop.usual, $5::double precision / $3::double precision) AS usual
   FROM own o CROSS JOIN shop
   JOIN profiles_customer c ON c.tenant_id = $1 AND c.id = o.customer_id AND c.erased_at IS NULL
   WHERE o.last_at > $6
