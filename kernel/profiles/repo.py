@@ -11,7 +11,7 @@ import msgspec
 from kernel.contracts.base import Frozen
 from kernel.contracts.errors import InvalidInput, NotFound
 from kernel.contracts.profiles import ConsentState, Customer
-from kernel.profiles.tables import ProfilesOrderLine
+from kernel.profiles.tables import ProfilesImport, ProfilesOrderLine, ProfilesTrait
 from kernel.tenancy.repository import TenantRepository
 
 if TYPE_CHECKING:
@@ -58,6 +58,26 @@ class OrderLine(Frozen):
     quantity: int
     unit_price: Decimal
     is_product: bool
+
+
+class TraitLine(Frozen):
+    """A trait with where it comes from and since when it is so."""
+
+    name: str
+    value: Any
+    plugin: str
+    version: str
+    at: datetime
+
+
+class ImportLine(Frozen):
+    """A file that was read in, with the counts of its report."""
+
+    kind: str
+    file_name: str
+    started_at: datetime
+    actor: str
+    report: dict[str, Any]
 
 
 async def customer(ctx: Context, customer_id: int) -> Customer:
@@ -226,6 +246,22 @@ async def order_lines(ctx: Context, order_id: int) -> list[OrderLine]:
         ProfilesOrderLine.order_id == order_id, order_by=(ProfilesOrderLine.line_no,), limit=10_000
     )
     return [OrderLine(**{n: row[n] for n in OrderLine.__struct_fields__}) for row in rows]
+
+
+async def traits(ctx: Context, customer_id: int) -> list[TraitLine]:
+    """A customer's traits by name, with their sources."""
+    rows = await TenantRepository(ProfilesTrait, ctx).select(
+        ProfilesTrait.customer_id == customer_id, order_by=(ProfilesTrait.name,)
+    )
+    return [TraitLine(**{n: row[n] for n in TraitLine.__struct_fields__}) for row in rows]
+
+
+async def imports(ctx: Context, limit: int = 20) -> list[ImportLine]:
+    """The files that were read in, the last one first."""
+    rows = await TenantRepository(ProfilesImport, ctx).select(
+        order_by=(ProfilesImport.started_at,), descending=True, limit=limit
+    )
+    return [ImportLine(**{n: row[n] for n in ImportLine.__struct_fields__}) for row in rows]
 
 
 def _customer(row: Any) -> Customer:
