@@ -112,9 +112,15 @@ class Mail:
     def render(self, values: MessageVars) -> Rendered:
         """The finished mail for one customer's slots."""
         slots = values.slots
+        # Escaped here, since minijinja also writes "/" as an entity: right, but links look broken to
+        # scanners. Whatever is not marked so is still escaped by the environment.
+        marked = {
+            name: minijinja.safe(html.escape(value)) if isinstance(value, str) else value
+            for name, value in slots.items()
+        }
         return Rendered(
             subject=CONTROL.sub(" ", self.env.render_template("subject", **slots)).strip(),
-            html=self.env.render_template("mail.html", **slots),
+            html=self.env.render_template("mail.html", **marked),
             text=self.env.render_template("mail.txt", **slots),
             headers={name: CONTROL.sub(" ", value) for name, value in values.headers.items()},
         )

@@ -1,0 +1,1 @@
+"""Performance numbers, each with its method and a baseline from the same run."""
