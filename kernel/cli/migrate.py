@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from kernel.cli.program import Program, pass_program
+
+if TYPE_CHECKING:
+    from kernel.db.migrate import Migration
+    from kernel.tenancy.core import Core
 
 
 @click.command()
@@ -12,25 +18,30 @@ from kernel.cli.program import Program, pass_program
 @pass_program
 def command(program: Program, check: bool) -> int:
     """Bring the database to the schema of this code."""
-    from kernel.db.migrate import Migration, migrate, status
-    from kernel.runtime.core import piccolo_apps
 
-    apps = piccolo_apps(program.board)
+    async def look(core: Core) -> int:
+        from kernel.db.migrate import status
+        from kernel.runtime.core import piccolo_apps
 
-    def progress(migration: Migration, number: int, total: int) -> None:
-        click.echo(f"[{number}/{total}] {migration.app} {migration.id} {migration.description}")
-
-    async def look() -> int:
-        async with program.core() as core:
-            pending = (await status(core.pool, apps)).pending
+        pending = (await status(core.pool, piccolo_apps(core.board))).pending
         for migration in pending:
             click.echo(f"missing: {migration.app} {migration.id} {migration.description}")
         return 1 if pending else 0
 
-    async def run() -> int:
-        async with program.core() as core:
-            done = await migrate(core.pool, apps, progress)
-        click.echo(f"{len(done)} migrations run." if done else "The database is up to date.")
+    async def run(core: Core) -> int:
+        count = await migrate_now(core)
+        click.echo(f"{count} migrations run." if count else "The database is up to date.")
         return 0
 
-    return program.wait(look() if check else run())
+    return program.run(look if check else run)
+
+
+async def migrate_now(core: Core) -> int:
+    """How many migrations were missing; each is told before it runs. Other processes wait."""
+    from kernel.db.migrate import migrate
+    from kernel.runtime.core import piccolo_apps
+
+    def progress(migration: Migration, number: int, total: int) -> None:
+        click.echo(f"[{number}/{total}] {migration.app} {migration.id} {migration.description}")
+
+    return len(await migrate(core.pool, piccolo_apps(core.board), progress))

@@ -30,7 +30,7 @@ def command(program: Program) -> None:
 async def _up(settings: Settings) -> None:
     from kernel.runtime.embedded import EmbeddedServers, filled
     from kernel.runtime.stopping import stop_event
-    from kernel.runtime.supervisor import mailwright, run_once, supervise
+    from kernel.runtime.supervisor import mailwright, supervise
 
     stop = stop_event()
     servers = EmbeddedServers(
@@ -47,7 +47,6 @@ async def _up(settings: Settings) -> None:
         "REDIS_URL": settings.redis_url,
     }
     try:
-        await run_once(mailwright("migrate"), env)
         async with asyncio.TaskGroup() as tasks:
             watching = tasks.create_task(_watch(servers)) if embedded else None
             commands = {name: mailwright(name, "--supervised") for name in ("web", "worker")}

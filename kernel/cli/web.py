@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kernel.cli.migrate import migrate_now
 from kernel.cli.program import Program, pass_program
 
 
@@ -19,6 +20,8 @@ def command(program: Program, supervised: bool) -> None:
     async def work() -> None:
         stop = stop_event(supervised=supervised)
         async with program.core() as core:
+            if supervised:  # `up` needs no process more for it: whoever is first does it
+                await migrate_now(core)
             await serve(create_app(core), program.settings, stop)
 
     program.wait(work())

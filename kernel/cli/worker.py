@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kernel.cli.migrate import migrate_now
 from kernel.cli.program import Program, pass_program
 
 
@@ -18,6 +19,8 @@ def command(program: Program, supervised: bool) -> None:
     async def work() -> None:
         stop = stop_event(supervised=supervised)
         async with program.engine() as engine:
+            if supervised:
+                await migrate_now(engine.core)
             jobs = program.settings.worker_jobs
             await run_jobs(engine.core, engine.settings.redis_url, jobs=jobs, stop=stop)
 

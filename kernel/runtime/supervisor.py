@@ -27,20 +27,6 @@ def mailwright(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "kernel.cli.main", *arguments]
 
 
-async def run_once(command: list[str], env: Mapping[str, str]) -> None:
-    """Runs one command to its end.
-
-    Raises:
-        Unavailable: it failed; it has printed why.
-    """
-    process = await asyncio.create_subprocess_exec(*command, env=dict(env))
-    if code := await process.wait():
-        raise Unavailable(
-            f"`{' '.join(command[-2:])}` failed with code {code}.",
-            "Correct what it said above and start again.",
-        )
-
-
 async def supervise(
     commands: Mapping[str, list[str]],
     env: Mapping[str, str],
@@ -56,7 +42,8 @@ async def supervise(
         ready: awaited once beside them, to tell that they answer.
 
     Raises:
-        Unavailable: one of them fell five times within a minute.
+        Unavailable: one of them fell five times within a minute, or ended with an error to correct
+            (code 2) at its first start.
     """
     async with asyncio.TaskGroup() as tasks:
         children = [
@@ -70,6 +57,7 @@ async def supervise(
 async def _keep(name: str, command: list[str], env: Mapping[str, str], stop: asyncio.Event) -> None:
     loop = asyncio.get_running_loop()
     falls: list[float] = []
+    first = True
     while not stop.is_set():
         process = await asyncio.create_subprocess_exec(
             *command,
@@ -86,6 +74,11 @@ async def _keep(name: str, command: list[str], env: Mapping[str, str], stop: asy
             await _end(name, process)
         if stop.is_set():
             return
+        if first and process.returncode == 2:
+            raise Unavailable(
+                f"The {name} process cannot start.", "Correct what it said above and start again."
+            )
+        first = False
         falls = [time for time in falls if time > loop.time() - _WITHIN] + [loop.time()]
         log.error("process ended", process=name, code=process.returncode, times=len(falls))
         if len(falls) >= _FALLS:

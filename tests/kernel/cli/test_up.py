@@ -98,8 +98,10 @@ def test_first_start_orderly_stop_and_quick_second_start(up: Up) -> None:
     assert "Everything is kept" in up.log.read_text()
     assert alive(tree) == []
 
-    seconds = up.start()
-    assert seconds < 10, "5 s is the promise on an idle machine; bench/ measures it"
+    up.start()
+    cpu = sum(times.user + times.system for times in (p.cpu_times() for p in up.tree()))
+    # Seconds on the clock say how busy the machine is; bench/ measures those, alone.
+    assert cpu < 10, "5 s is the promise on two idle cores"
     memory = sum(process.memory_full_info().pss for process in up.tree())
     assert memory < 500_000_000
     up.process.terminate()

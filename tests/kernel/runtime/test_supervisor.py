@@ -12,7 +12,7 @@ import psutil
 import pytest
 
 from kernel.contracts.errors import Unavailable
-from kernel.runtime.supervisor import run_once, supervise
+from kernel.runtime.supervisor import supervise
 
 CHILD = textwrap.dedent(
     """
@@ -41,6 +41,7 @@ PARENT = textwrap.dedent(
     asyncio.run(supervise({"child": command}, os.environ, asyncio.Event(), ready()))
     """
 )
+WRONG = [sys.executable, "-c", "raise SystemExit(2)"]
 
 
 async def nothing() -> None:
@@ -101,7 +102,8 @@ async def test_children_stop_in_order_when_we_are_killed(tmp_path: Path) -> None
     assert pid
 
 
-async def test_a_command_that_fails_is_an_error() -> None:
-    await run_once([sys.executable, "-c", ""], os.environ)
-    with pytest.raises(Unavailable, match="code 7"):
-        await run_once([sys.executable, "-c", "raise SystemExit(7)"], os.environ)
+async def test_an_error_to_correct_is_not_tried_again(tmp_path: Path) -> None:
+    with pytest.raises(ExceptionGroup) as caught:
+        await supervise({"bad": WRONG}, os.environ, asyncio.Event(), nothing())
+    (error,) = caught.value.exceptions
+    assert isinstance(error, Unavailable) and "cannot start" in str(error)
