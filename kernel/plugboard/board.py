@@ -99,7 +99,7 @@ def build_plugboard(
         BootError: listing every problem of every plugin, not only the first.
     """
     board, problems = try_plugboard(mandatory, deadline, extra, only)
-    if problems or board is None:
+    if problems:
         raise BootError(
             f"The plugins cannot be used; found {len(problems)} to correct.",
             "Correct or uninstall them; `mailwright plugins check` lists the problems again.",
@@ -113,9 +113,9 @@ def try_plugboard(
     deadline: float = 30.0,
     extra: Sequence[tuple[str, ModuleType]] = (),
     only: Collection[str] | None = None,
-) -> tuple[Plugboard | None, list[str]]:
-    """As `build_plugboard`, but the problems are returned. What is declared is only asked of plugins
-    that are right by themselves; the board is None when nothing could be built.
+) -> tuple[Plugboard, list[str]]:
+    """As `build_plugboard`, but the problems are returned, beside a board of the plugins that are
+    right by themselves: only they are asked what they declare.
     """
     found, problems = find_plugins(extra, only)
     manager = pluggy.PluginManager(PROJECT)
