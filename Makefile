@@ -9,7 +9,7 @@ RUN := $(UV) run --frozen
 export OMP_NUM_THREADS := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help env demo test check bench format docs
+.PHONY: help env demo test check bench chaos format docs
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -37,6 +37,10 @@ check: env ## format, lint, types, walls
 
 bench: env ## the numbers, each beside its baseline
 	$(RUN) python -m bench
+
+chaos: env ## fifty workers killed with -9 during 20,000 messages
+	CHAOS_MESSAGES=$${CHAOS_MESSAGES:-20000} CHAOS_KILLS=$${CHAOS_KILLS:-50} \
+		$(RUN) pytest -q -s -p no:xdist tests/e2e/test_killing.py
 
 format: env ## rewrite files to the house style
 	$(RUN) ruff check --fix .

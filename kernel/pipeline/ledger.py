@@ -48,10 +48,11 @@ ORDER BY m.customer_id LIMIT $4 FOR UPDATE OF m SKIP LOCKED
 """
 
 # Two campaigns that write to one customer at the same moment must see each other's attempt, or both
-# would pass the frequency cap. Ordered, so that two workers cannot wait for each other.
+# would pass the frequency cap. Who is being changed right now (another attempt, an unsubscribe) is
+# passed over and found again by the next claim: nobody waits, so nobody waits in a circle.
 LOCK_CUSTOMERS = """
 SELECT id FROM profiles_customer WHERE tenant_id = $1 AND id = ANY($2::bigint[])
-ORDER BY id FOR NO KEY UPDATE
+FOR NO KEY UPDATE SKIP LOCKED
 """
 
 ATTEMPT = """
@@ -74,7 +75,9 @@ RETURNING m.id, m.customer_id, m.campaign_id, m.state
 EXPIRE_LEASES = """
 UPDATE pipeline_message SET state = 'unknown', updated_at = now(), lease_until = now(),
   reason = 'The worker stopped between handing over and recording the answer.'
-WHERE tenant_id = $1 AND state = 'attempting' AND lease_until < now()
+WHERE tenant_id = $1 AND id IN (
+  SELECT id FROM pipeline_message WHERE tenant_id = $1 AND state = 'attempting'
+    AND lease_until < now() FOR UPDATE SKIP LOCKED)
 """
 
 UNSETTLED = """
@@ -91,15 +94,14 @@ async def undecided(ctx: Context, campaign_id: UUID, size: int) -> list[Any]:
 
 
 async def claim(ctx: Context, campaign_id: UUID, size: int) -> list[Any]:
-    """The next messages due, locked together with their customers."""
+    """The next messages due, locked together with their customers. May leave out some that are due."""
     args = (ctx.tenant.id, campaign_id, ctx.now, size)
     rows = await ctx.db.fetch(CLAIM, *args, ["planned"])
     if not rows:
         rows = await ctx.db.fetch(CLAIM, *args, ["deferred"])
-    if rows:
-        customers = [row["customer_id"] for row in rows]
-        await ctx.db.execute(LOCK_CUSTOMERS, ctx.tenant.id, customers)
-    return rows
+    customers = [row["customer_id"] for row in rows]
+    free = {row["id"] for row in await ctx.db.fetch(LOCK_CUSTOMERS, ctx.tenant.id, customers)}
+    return [row for row in rows if row["customer_id"] in free]
 
 
 async def attempt(ctx: Context, messages: Sequence[Outgoing], lease: float) -> None:
