@@ -77,6 +77,9 @@ WHERE t.tenant_id = $1 AND t.customer_id = e.customer_id AND t.name = $4 AND t.a
 async def recompute(ctx: Context, payload: dict[str, Any] | None = None) -> None:
     """Write both traits of every customer for whom they changed; one statement."""
     chosen = ctx.settings(WinbackSettings)
+    # Where traits are new, the planner takes the table for empty and would compare everybody with
+    # everybody: forty seconds for 5,000 customers instead of half a one.
+    await ctx.db.execute("SET LOCAL enable_nestloop = off")
     await ctx.db.execute(
         RECOMPUTE,
         ctx.tenant.id,
@@ -90,6 +93,7 @@ async def recompute(ctx: Context, payload: dict[str, Any] | None = None) -> None
         MANIFEST.name,
         MANIFEST.version,
     )
+    await ctx.db.execute("SET LOCAL enable_nestloop = on")
 
 
 async def schedule(ctx: Context) -> None:
