@@ -43,14 +43,11 @@ def _print_json(found: list[Check]) -> None:
 
 
 def _print_table(found: list[Check]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    table = Table("check", "", "found", "what to do", box=None, padding=(0, 2, 0, 0))
+    width = max(len(check.name) for check in found)
     for check in found:
-        mark = Text("ok", "green") if check.ok else Text("problem", "bold red")
-        table.add_row(check.name, mark, Text(check.detail), Text("" if check.ok else check.fix))
-    Console().print(table)
+        mark = click.style("ok     ", fg="green") if check.ok else click.style("problem", fg="red")
+        click.echo(f"{mark}  {check.name:{width}}  {check.detail}")
+        if not check.ok:
+            click.echo(f"{'':{width + 11}}fix: {check.fix}")
     bad = sum(not check.ok for check in found)
     click.echo(f"\n{bad} problem{'s' * (bad != 1)}." if bad else "\nEverything is in order.")

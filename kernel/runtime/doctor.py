@@ -109,11 +109,11 @@ async def _migrations(pool: Pool, board: Plugboard) -> Check:
             detail=f"the database is newer than this code: {', '.join(found.unknown)}",
             fix="Deploy the version that made them, or restore the older database.",
         )
-    missing = ", ".join(f"{m.app} {m.id}" for m in found.pending)
+    apps = ", ".join(dict.fromkeys(migration.app for migration in found.pending))
     return Check(
         name="migrations",
         ok=not found.pending,
-        detail=f"missing: {missing}" if missing else "complete",
+        detail=f"{len(found.pending)} missing, of {apps}" if apps else "complete",
         fix="Run `mailwright migrate`.",
     )
 
