@@ -12,8 +12,6 @@ from litestar.response import Template
 from markupsafe import Markup
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from kernel.sdk import Context
 
 WORDS: dict[str, dict[str, str]] = tomllib.loads(
@@ -71,7 +69,7 @@ def render(
     )
 
 
-def headers(style: str) -> Mapping[str, str]:
+def headers(style: str) -> dict[str, str]:
     """What keeps the page alone: no script, no frame, no cache, and its address told to nobody."""
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     return {

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from kernel.sdk import (
-    ConsentChanged,
     Forbidden,
     Frozen,
     Outcome,
     cancel_planned,
-    emit,
     record_outcomes,
+    set_consent,
     sign,
     verify,
 )
@@ -23,6 +22,7 @@ from plugins.compliance.footer import PURPOSE
 if TYPE_CHECKING:
     from kernel.sdk import Context
 
+ConsentState = Literal["subscribed", "unsubscribed"]
 UNDO = "compliance/resubscribe"
 UNDO_FOR = timedelta(days=1)
 SOURCE = "unsubscribe link"
@@ -131,17 +131,14 @@ async def _may_undo(ctx: Context, email: str | None, message_id: UUID) -> bool:
     )
 
 
-async def _consent(ctx: Context, customer_id: int, state: str, source: str) -> None:
-    await ctx.db.execute(
-        """UPDATE profiles_customer SET email_consent = $3, consent_at = $4, consent_source = $5,
-             updated_at = now() WHERE tenant_id = $1 AND id = $2""",
+async def _consent(ctx: Context, customer_id: int, state: ConsentState, source: str) -> None:
+    """Now, or just after what is on record: an import may have dated a consent in the future, and a
+    shop's clock may stand still.
+    """
+    known = await ctx.db.fetchval(
+        "SELECT consent_at FROM profiles_customer WHERE tenant_id = $1 AND id = $2",
         ctx.tenant.id,
         customer_id,
-        state,
-        ctx.now,
-        source,
     )
-    await emit(
-        ctx,
-        ConsentChanged(occurred_at=ctx.now, customer_id=customer_id, state=state, source=source),
-    )
+    at = ctx.now if known is None else max(ctx.now, known + timedelta(microseconds=1))
+    await set_consent(ctx, customer_id, state, source, at)

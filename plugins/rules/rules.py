@@ -30,6 +30,7 @@ def decide_batch(ctx: DecideContext, candidates: Sequence[Candidate]) -> list[De
     choose = Choices(ctx.actions)
     decisions = []
     for candidate in candidates:
+        reasons: tuple[str, ...]
         why_not = reason_to_rest(rules, candidate.features)
         if why_not is None:
             tone, why = tone_for(rules, candidate.features)
@@ -127,7 +128,7 @@ def occasion(features: Mapping[str, Scalar]) -> str:
 
 def orders(features: Mapping[str, Scalar]) -> str:
     """`1 order` or `5 orders`."""
-    count = features.get("orders_count")
+    count = features.get("orders_count") or 0
     return f"{count} order" if count == 1 else f"{count} orders"
 
 

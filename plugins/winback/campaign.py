@@ -19,22 +19,8 @@ if TYPE_CHECKING:
     from kernel.sdk import Context, Outgoing
 
 TONES = ("warm", "plain", "short")
-MONTHS = tuple(
-    [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ]
-)
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
+          "October", "November", "December")  # fmt: skip
 """Spelt out: strftime follows the machine's language, the words of the mail do not."""
 
 
@@ -52,7 +38,7 @@ WINBACK = CampaignType(
         exclude_recent_days=90,
     ),
     copies={tone: _copy(tone) for tone in TONES},
-    rationale="{{ audience }} customers have not ordered for {{ factor }} times their usual pause.",
+    rationale="{{ audience }} customers have paused for much longer than they usually do.",
     confidence=0.6,
     priority=60,
     slots=("last_order",),

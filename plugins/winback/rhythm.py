@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from kernel.sdk import enqueue
+from kernel.sdk import cancel_planned, enqueue
 from plugins.winback.manifest import MANIFEST, WinbackSettings
 
 if TYPE_CHECKING:
@@ -41,7 +41,8 @@ WITH bought AS (
          percentile_cont(0.5) WITHIN GROUP (ORDER BY gap) AS usual
   FROM paused GROUP BY 1
 ), rhythm AS (
-  SELECT o.customer_id, o.last_at, coalesce(o.usual, shop.usual, $5::double precision / $3::double precision) AS usual
+  SELECT o.customer_id, o.last_at,
+         coalesce(o.usual, shop.usual, $5::float8 / $3::float8) AS usual
   FROM own o CROSS JOIN shop
   JOIN profiles_customer c ON c.tenant_id = $1 AND c.id = o.customer_id AND c.erased_at IS NULL
   WHERE o.last_at > $6
@@ -116,3 +117,4 @@ async def ordered(ctx: Context, events: Sequence[Event]) -> None:
     if not orders:
         return
     await ctx.db.execute(NOT_DUE, ctx.tenant.id, list(orders), list(orders.values()), DUE)
+    await cancel_planned(ctx, list(orders), "Ordered again in the meantime.", MANIFEST.name)

@@ -1,0 +1,153 @@
+"""Who may be written to, judged from consent, evidence and suppression alone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from kernel.contracts.delivery import Recipient
+from plugins.compliance.consent import Suppressed, judge
+from plugins.compliance.manifest import ComplianceSettings
+
+NOW = datetime(2026, 6, 15, 10, tzinfo=UTC)
+GIVEN = NOW - timedelta(days=100)
+
+
+def person(**fields: Any) -> Recipient:
+    base: dict[str, Any] = {
+        "customer_id": 1,
+        "email": "ada@example.com",
+        "first_name": "Ada",
+        "last_name": "Byron",
+        "country": "DE",
+        "timezone": "",
+        "locale": "",
+        "email_consent": "subscribed",
+        "consent_at": GIVEN,
+        "consent_source": "checkout",
+        "orders_count": 0,
+        "last_order_at": None,
+    }
+    return Recipient(**{**base, **fields})
+
+
+def verdict(who: Recipient, listed: Suppressed | None = None, **settings: Any) -> tuple[str, str]:
+    found = judge(ComplianceSettings(**settings), who, listed, NOW)
+    return found.outcome, found.rule.removeprefix("compliance.")
+
+
+def test_subscribed_with_evidence_may_be_written_to() -> None:
+    assert verdict(person()) == ("allowed", "")
+
+
+@pytest.mark.parametrize("state", ["unsubscribed", "pending", "never", "unknown", "whatever"])
+def test_anything_but_subscribed_may_not(state: str) -> None:
+    for country in ("DE", "US", ""):
+        assert verdict(person(email_consent=state, country=country)) == ("suppressed", "consent")
+
+
+@pytest.mark.parametrize("email", [None, ""])
+def test_no_address(email: str | None) -> None:
+    assert verdict(person(email=email)) == ("suppressed", "no_address")
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "ada",
+        "ada@",
+        "@example.com",
+        "ada@localhost",
+        "ada@example.com, eve@example.com",
+        "ada@example.com\r\nBcc: eve@example.com",
+        "Ada <ada@example.com>",
+        "ada@eve@example.com",
+        "a" * 250 + "@example.com",
+        "ada\u202e@example.com",
+    ],
+)
+def test_what_is_no_address_is_never_handed_over(email: str) -> None:
+    assert verdict(person(email=email)) == ("suppressed", "bad_address")
+
+
+@pytest.mark.parametrize("email", ["ada+shop@example.co.uk", "ö@bücher.example", "o'neil@x.ie"])
+def test_unusual_addresses_are_addresses(email: str) -> None:
+    assert verdict(person(email=email)) == ("allowed", "")
+
+
+@pytest.mark.parametrize("country", ["DE", "GB", "CA", "FR", "AU", "", "Germany", "XX"])
+@pytest.mark.parametrize("lacking", [{"consent_at": None}, {"consent_source": " "}])
+def test_without_evidence_nothing_goes_out(country: str, lacking: dict[str, Any]) -> None:
+    assert verdict(person(country=country, **lacking)) == ("suppressed", "evidence")
+
+
+@pytest.mark.parametrize("country", ["US", "us"])
+def test_without_evidence_a_subscription_counts_in_the_united_states(country: str) -> None:
+    who = person(country=country, consent_at=None, consent_source="")
+    assert verdict(who) == ("allowed", "")
+    assert verdict(who, lenient_countries=()) == ("suppressed", "evidence")
+
+
+def test_the_reason_says_what_is_missing() -> None:
+    found = judge(ComplianceSettings(), person(country="", consent_at=None), None, NOW)
+    assert found.reason == (
+        "Consent is on record, but not when it was given, which is needed where the country is "
+        "unknown."
+    )
+
+
+BUYER = {
+    "email_consent": "never",
+    "orders_count": 1,
+    "last_order_at": NOW - timedelta(days=30),
+    "consent_at": None,
+    "consent_source": "",
+}
+
+
+def test_soft_opt_in_is_off_unless_chosen() -> None:
+    assert verdict(person(**BUYER)) == ("suppressed", "consent")
+    assert verdict(person(**BUYER), soft_opt_in=True) == ("allowed", "")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"email_consent": "unsubscribed"},
+        {"email_consent": "pending"},
+        {"country": ""},
+        {"orders_count": 0},
+        {"last_order_at": None},
+        {"last_order_at": NOW - timedelta(days=800)},
+    ],
+)
+def test_soft_opt_in_has_its_limits(change: dict[str, Any]) -> None:
+    assert verdict(person(**{**BUYER, **change}), soft_opt_in=True) == ("suppressed", "consent")
+
+
+@pytest.mark.parametrize("reason", ["unsubscribed", "complained", "bounced", "erased", "manual"])
+def test_the_suppression_list_overrules_an_older_consent(reason: str) -> None:
+    listed = Suppressed(reason=reason, at=NOW - timedelta(days=1))
+    assert verdict(person(), listed) == ("suppressed", "suppression")
+    assert verdict(person(country="US"), listed) == ("suppressed", "suppression")
+
+
+@pytest.mark.parametrize(
+    ("reason", "outcome"),
+    [
+        ("unsubscribed", "allowed"),
+        ("erased", "allowed"),
+        ("complained", "suppressed"),
+        ("bounced", "suppressed"),
+        ("manual", "suppressed"),
+    ],
+)
+def test_a_later_consent_with_evidence_overrules_what_was_the_persons_own_choice(
+    reason: str, outcome: str
+) -> None:
+    listed = Suppressed(reason=reason, at=GIVEN - timedelta(days=1))
+    assert verdict(person(), listed)[0] == outcome
+    assert verdict(person(consent_source=""), listed)[0] == "suppressed"
+    assert verdict(person(country="US", consent_at=None), listed)[0] == "suppressed"
