@@ -92,22 +92,23 @@ async def export_customer(ctx: Context, customer_id: int) -> CustomerExport:
 
 
 async def erase_customer(ctx: Context, customer_id: int) -> CustomerErased:
-    """Makes the profile anonymous and has every plugin remove what it keeps. Counts stay, and so
-    does the shop's own id, so that no later import brings the person back. Safe to run twice.
+    """Has every plugin remove what it keeps, then makes the profile anonymous: in this order, so that
+    plugins still see whose data it is (compliance seals the address for its suppression list). Counts
+    stay, and so does the shop's own id, so that no later import brings the person back. Safe to run
+    twice.
 
     Raises:
         NotFound: there is no such customer.
     """
     await customer(ctx, customer_id)
-    rows = 0
+    answers, failed = await _ask(ctx, "erase_customer", customer_id)
+    rows = sum(cast("Erased", answer).rows for answer in answers.values())
     for sql, args in (
         (_ERASE, (ctx.now,)),
         ("DELETE FROM profiles_trait WHERE tenant_id = $1 AND customer_id = $2", ()),
     ):
         tag = await ctx.db.execute(sql, ctx.tenant.id, customer_id, *args)
         rows += int(tag.rpartition(" ")[2])
-    answers, failed = await _ask(ctx, "erase_customer", customer_id)
-    rows += sum(cast("Erased", answer).rows for answer in answers.values())
     return CustomerErased(rows=rows, failed=failed)
 
 
