@@ -98,17 +98,6 @@ async def _stored(ctx: Context, plugin: str) -> tuple[bool, dict[str, Any]]:
     return (row["enabled"], msgspec.json.decode(row["settings"])) if row else (False, {})
 
 
-async def stored_settings(ctx: Context, plugin: str) -> dict[str, Any]:
-    """What is stored of a plugin's settings, as plain data, also while it is off; {} for none."""
-    raw = await ctx.db.fetchval(
-        "SELECT settings FROM tenancy_plugin WHERE tenant_id = $1 AND plugin = $2",
-        ctx.tenant.id,
-        plugin,
-    )
-    found: dict[str, Any] = msgspec.json.decode(raw) if raw else {}
-    return found
-
-
 def _refuse(board: Plugboard, scope: TenantScope, plugin: str, enabled: bool) -> None:
     if plugin not in board.plugins:
         fix = did_you_mean(plugin, board.plugins, otherwise="See `mailwright plugins list`.")
