@@ -80,11 +80,15 @@ class TenantScope:
             yield
             return
         waiting = len(self._db.after_commit)
+        await self._db.execute("SAVEPOINT part")
         try:
-            async with self._db.conn.transaction():
-                yield
+            yield
+            # Fails after an SQL error that was swallowed; asyncpg's own nested transaction would
+            # then leave the whole transaction dead.
+            await self._db.execute("RELEASE SAVEPOINT part")
         except BaseException:
             del self._db.after_commit[waiting:]  # what was undone must not be told of either
+            await self._db.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
             raise
 
     def after_commit(self, call: Callable[[], Awaitable[Any]]) -> None:
