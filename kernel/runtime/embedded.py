@@ -78,6 +78,8 @@ class EmbeddedServers:
                 await EmbeddedValkey(places).stop()
                 if places.pgdata.exists():
                     await EmbeddedPostgres(places).stop()
+                with suppress(OSError):  # leave nothing in /tmp
+                    places.sockets.rmdir()
             finally:
                 self._leave()
 
