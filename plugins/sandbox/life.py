@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 import polars as pl
@@ -100,7 +100,7 @@ def _joining(world: repo.World, day: date, begin: datetime, end: datetime) -> Fl
 
 def _between(days: Floats, timezone: str, begin: datetime, end: datetime) -> np.ndarray:
     at = to_utc(days, timezone)
-    inside: np.ndarray = ((at > begin) & (at <= end)).to_numpy()
+    inside: np.ndarray = ((at > begin.astimezone(UTC)) & (at <= end.astimezone(UTC))).to_numpy()
     return inside
 
 

@@ -91,7 +91,7 @@ def make_people(
     zones = np.array([z[int(u * len(z))] for z, u in zip(names, zone, strict=True)])
     usual = stream(seed, "budget").normal(0.0, 0.35, count)
     kind = stream(seed, "response").random(count)
-    strength = stream(seed, "strength").beta(2.0, 12.0, count)
+    strength = stream(seed, "strength").beta(2.0, 18.0, count)
     return People(
         number=np.arange(1, count + 1),
         rate=np.where(wholesale, 1 / 24, np.minimum(rate, MAX_RATE)),
@@ -106,7 +106,7 @@ def make_people(
         # A third can be moved, every ninth is put off, the rest do as they would have done.
         pull=np.where(kind < 0.34, strength, np.where(kind > 0.89, -0.25, 0.0)),
         patience=2.0 + stream(seed, "patience").gamma(2.0, 1.5, count),
-        curiosity=stream(seed, "curiosity").beta(1.2, 14.0, count),
+        curiosity=stream(seed, "curiosity").beta(1.0, 24.0, count),
         seen=_seen(seed, culture, zones, wholesale),
     )
 

@@ -6,9 +6,11 @@ Everything but the summary goes to standard error, so that standard output can b
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -16,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from kernel.sdk import why
-from plugins.sandbox.report import LAW, Summary, Totals
+from plugins.sandbox.report import LAW, CampaignLine, Summary, Totals
 from plugins.sandbox.turn import Day
 
 
@@ -85,18 +87,26 @@ class Screen:
         )
 
     def summary(self, summary: Summary) -> None:
-        """The campaigns with their law, and the totals."""
-        table = Table(title="Campaigns: audience = the sum of all that follows it")
-        for name in ("campaign", "status", "audience", *LAW):
-            left = name in ("campaign", "status")
-            table.add_column(name.replace("_", " "), justify="left" if left else "right")
+        """The conservation law, one column a campaign type, and what waits for a person."""
+        by_type: dict[str, list[CampaignLine]] = {}
         for line in summary.campaigns:
-            counts = [f"{getattr(line, name):,}" for name in ("audience", *LAW)]
-            table.add_row(escape(line.title), line.status, *counts)
+            by_type.setdefault(line.title, []).append(line)
+        columns = [*by_type.values(), list(summary.campaigns)]
+        table = Table(
+            title="Where everybody is: audience = the sum of the rows below it", box=SIMPLE
+        )
+        for name in ("", *by_type, "all"):
+            table.add_column(escape(name), justify="right" if name else "left")
+        table.add_row("campaigns", *(f"{len(lines):,}" for lines in columns))
+        for name in ("audience", *LAW):
+            sums = (f"{sum(getattr(line, name) for line in lines):,}" for lines in columns)
+            table.add_row(name.replace("_", " "), *sums, end_section=name == "audience")
         self.out.print(table)
+        states = Counter(line.status for line in summary.campaigns)
+        told = ", ".join(f"{count} {status}" for status, count in states.most_common())
         self.out.print(
             f"{summary.customers:,} customers, {summary.decisions:,} decisions, "
-            f"{summary.messages:,} messages in {summary.seconds:.1f} s"
+            f"{summary.messages:,} messages in {summary.seconds:.1f} s. Campaigns: {told or 'none'}."
         )
 
     def address(self, link: str, tenant_id: str) -> None:
