@@ -1,0 +1,75 @@
+"""The words: complete, honest, and safe with any name."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from kernel.pipeline.compose import check_copy
+from kernel.testing.messages import add_campaign, add_messages, rendered
+from kernel.testing.seed import add_customers, add_order
+from plugins.winback.campaign import WINBACK, fill, when
+
+if TYPE_CHECKING:
+    from kernel.tenancy.scope import TenantScope
+
+NOW = datetime(2026, 6, 15, 10, tzinfo=UTC)
+BERLIN = ZoneInfo("Europe/Berlin")
+PUSHY = re.compile(
+    r"\b(hurry up|last chance|ends|only today|now or never|expires?|limited|free|discount|% off|\d+ ?%"
+    r"|save|deal|sale|act now|don't miss|urgent|final)\b|!",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("tone", ["warm", "plain", "short"])
+def test_the_words_are_complete_and_make_no_claims(tone: str) -> None:
+    copy = WINBACK.copies[tone]
+    assert check_copy(copy, WINBACK.slots) == {}
+    for text in (copy.subject, copy.preheader, copy.heading, copy.body, copy.button):
+        assert text and not PUSHY.search(text), text
+    assert len(copy.subject) <= 50 and 20 <= len(copy.preheader) <= 110
+    assert "{{ last_order }}" in copy.body
+
+
+@pytest.mark.parametrize(
+    ("last", "words"),
+    [
+        (datetime(2026, 3, 2, tzinfo=UTC), "in March"),
+        (datetime(2025, 9, 2, tzinfo=UTC), "in September"),
+        (datetime(2025, 6, 2, tzinfo=UTC), "in June 2025"),
+        (datetime(2026, 3, 31, 23, 0, tzinfo=UTC), "in April"),  # already April in Berlin
+        (None, "some time ago"),
+    ],
+)
+def test_when_the_last_order_was(last: datetime | None, words: str) -> None:
+    assert when(last, NOW, BERLIN) == words
+
+
+@pytest.mark.parametrize(
+    "name", ["Ada", "<script>alert(1)</script>", "{{ shop_name }}", "", "A\r\nB: c"]
+)
+@pytest.mark.parametrize("tone", ["warm", "plain", "short"])
+async def test_renders_with_any_name(alpha: TenantScope, name: str, tone: str) -> None:
+    ids = await add_customers(alpha, first_name=name)
+    await add_order(alpha, ids[0], alpha.now - timedelta(days=90))
+    batch = await add_messages(alpha, await add_campaign(alpha, "winback"), ids)
+    [message] = await rendered(alpha, batch, tone)
+    assert message.rendered is not None
+    assert "in March" in message.rendered.text
+    assert "<script>" not in message.rendered.html
+    assert "{{" not in message.rendered.text.replace(name or "-", "")
+    assert "\n" not in message.rendered.subject
+
+
+async def test_other_campaigns_mails_are_left_alone(alpha: TenantScope) -> None:
+    from kernel.contracts.delivery import MessageVars
+
+    ids = await add_customers(alpha)
+    batch = await add_messages(alpha, await add_campaign(alpha, "welcome"), ids)
+    values = [MessageVars(slots={"a": 1})]
+    assert fill(alpha, batch, values) == values
