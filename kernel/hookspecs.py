@@ -12,7 +12,8 @@ It may take fewer arguments than named here, never others. Colour is fixed: a de
     CHAIN    each gets the value and may return another; a failure leaves the value as it was
 
 Only plugins that the tenant enabled (and the mandatory ones) are asked, in the order: mandatory,
-manifest `order`, name. All answers of one call share one deadline.
+then what the manifest says by `after` and `order`, then name. All answers of one call share one
+deadline.
 """
 
 from __future__ import annotations

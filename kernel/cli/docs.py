@@ -6,13 +6,18 @@ from pathlib import Path
 
 import click
 
+from kernel.cli.program import Program, pass_program
+
 
 @click.command(hidden=True)
 @click.option("--folder", type=click.Path(path_type=Path), default=Path("docs"))
-def command(folder: Path) -> None:
+@pass_program
+def command(program: Program, folder: Path) -> None:
     """Write the generated pages; tests compare them with the code."""
+    from kernel.plugboard.reference import hooks_markdown
     from kernel.runtime.settings_docs import settings_markdown
 
-    for name, text in {"settings.md": settings_markdown()}.items():
+    pages = {"hooks.md": hooks_markdown(program.board), "settings.md": settings_markdown()}
+    for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
         click.echo(f"{folder / name}")

@@ -12,7 +12,8 @@ from types import ModuleType
 from kernel.contracts.errors import NotFound
 from kernel.plugboard.board import try_plugboard
 from kernel.plugboard.imports import check_import_rules
-from kernel.plugboard.load import GROUP, load_module
+from kernel.plugboard.load import GROUP, Found, find_plugins, load_module
+from kernel.plugboard.validate import look_at
 
 
 def check_installed(mandatory: Sequence[str], name: str | None = None) -> list[str]:
@@ -22,8 +23,7 @@ def check_installed(mandatory: Sequence[str], name: str | None = None) -> list[s
         NotFound: no plugin of this name is installed.
     """
     board, problems = try_plugboard(mandatory)
-    for plugin in board.plugins.values():
-        problems += check_import_rules(plugin)
+    problems += _imports(find_plugins()[0])
     if name is None:
         return problems
     about = [said for said in problems if name in said.partition(": ")[0].split(", ")]
@@ -39,10 +39,15 @@ def check_module(name: str, module: ModuleType) -> list[str]:
     """What is wrong with one plugin by itself, its imports included; what it requires counts as
     installed.
     """
-    board, problems = try_plugboard((), extra=[(name, module)], only=())
-    for plugin in board.plugins.values():
-        problems += check_import_rules(plugin)
+    _, problems = try_plugboard((), extra=[(name, module)], only=())
+    problems += _imports([Found(name, module)])
     return [said for said in problems if not said.endswith("which is not installed")]
+
+
+def _imports(found: Sequence[Found]) -> list[str]:
+    """Of all plugins that have a manifest, whatever else is wrong with them."""
+    plugins = [look_at(one)[0] for one in found]
+    return [said for plugin in plugins if plugin for said in check_import_rules(plugin)]
 
 
 def check_folder(folder: Path) -> list[str]:
