@@ -143,6 +143,7 @@ async def test_stale_pid_of_another_living_program_and_stale_sockets(data_dir: P
         pid_file = data_dir / "postgres" / "postmaster.pid"
         lines = pid_file.read_text().splitlines()
     pid_file.write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")
+    (data_dir / "run").mkdir(mode=0o700)
     for name in (".s.PGSQL.5432", ".s.PGSQL.5432.lock"):
         (data_dir / "run" / name).write_text(f"{os.getpid()}\n")
     (data_dir / "run" / "valkey.sock").write_text("")
