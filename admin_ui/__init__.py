@@ -1,1 +1,1 @@
-"""The embedded admin and the reseller console; itself a plugin."""
+"""The admin: pages a merchant works with. A plugin like any other, and a mandatory one."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from litestar import Litestar, get
-from litestar.exceptions import HTTPException
+from litestar.exceptions import HTTPException, LitestarDeprecationWarning
 from litestar.response import Redirect
 from litestar.template import TemplateConfig
 
@@ -68,14 +69,19 @@ def _build(
     board: Plugboard, production: bool, frame_ancestors: str, lifespan: Sequence[Lifespan]
 ) -> Litestar:
     static = StaticFiles(templating.folders(board, "static"))
-    kernel_routes = [auth.ask, auth.enter, auth.left, front_door, health.alive, health.ready]
-    return Litestar(
-        route_handlers=[*kernel_routes, static.route(), *mounting.mounted(board)],
-        lifespan=lifespan,
-        template_config=TemplateConfig(instance=templating.engine(board, static)),
-        exception_handlers={KernelError: answer, HTTPException: answer, Exception: answer},
-        before_send=[guard_headers(production=production, frame_ancestors=frame_ancestors)],
-        openapi_config=None,
-        logging_config=None,
-        request_max_body_size=mounting.SESSION_BODY,
-    )
+    routes = [auth.ask, auth.enter, auth.left, front_door, health.alive, health.ready]
+    with warnings.catch_warnings():
+        # Handlers of plugins take `ctx` and path parameters by name alone. We stay with Litestar 2.
+        warnings.simplefilter("ignore", LitestarDeprecationWarning)
+        app = Litestar(
+            [*routes, static.route()],
+            lifespan=lifespan,
+            template_config=TemplateConfig(instance=templating.engine(board, static)),
+            exception_handlers={KernelError: answer, HTTPException: answer, Exception: answer},
+            before_send=[guard_headers(production=production, frame_ancestors=frame_ancestors)],
+            openapi_config=None,
+            logging_config=None,
+            request_max_body_size=mounting.SESSION_BODY,
+        )
+        mounting.mount(app, board)
+    return app

@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from litestar import Request, Response, Router
+from litestar import Litestar, Request, Response, Router
 from litestar.di import Provide
 from litestar.response import Redirect, Template
 
 from kernel.contracts.context import Context
+from kernel.contracts.errors import BootError
 from kernel.web.auth import check_csrf, leave
 from kernel.web.visit import visit
 from kernel.web.walls import wall
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from kernel.plugboard.board import Plugboard
     from kernel.plugboard.parts import Owned
@@ -37,24 +38,40 @@ _NAMES = {
 """Names a handler may use in its annotations even if it imports them for type checking only."""
 
 
-def mounted(board: Plugboard) -> list[Router]:
-    """A router for each plugin that has routes, and one for signing out."""
-    routers = [_session("/app", "", [leave])]
+def mount(app: Litestar, board: Plugboard) -> None:
+    """Put the routes of every plugin behind their walls, and signing out.
+
+    Raises:
+        BootError: a plugin's routes cannot be used; it names the plugin.
+    """
+    app.register(_session("/app", "", [leave]))
     for plugin, handlers in _by_plugin(board.routes).items():
         path = "/app" if plugin == ADMIN else f"/app/x/{plugin}"
-        routers.append(_session(path, plugin, handlers))
+        _register(app, plugin, lambda: _session(path, plugin, handlers))  # noqa: B023
     for plugin, handlers in _by_plugin(board.public_routes).items():
-        routers.append(
-            Router(
-                f"/t/{{tenant_id:str}}/{plugin}",
-                route_handlers=handlers,
-                middleware=[wall(plugin, public=True)],
-                dependencies={"ctx": Provide(_ctx)},
-                signature_namespace=_NAMES,
-                request_max_body_size=PUBLIC_BODY,
-            )
-        )
-    return routers
+        _register(app, plugin, lambda: _public(plugin, handlers))  # noqa: B023
+
+
+def _register(app: Litestar, plugin: str, make: Callable[[], Router]) -> None:
+    try:
+        app.register(make())
+    # Litestar looks at handlers here, and raises whatever it stumbles on.
+    except Exception as error:
+        raise BootError(
+            f"The routes of plugin `{plugin}` cannot be used: {error}.",
+            "Correct its handlers, or uninstall it.",
+        ) from error
+
+
+def _public(plugin: str, handlers: list[Any]) -> Router:
+    return Router(
+        f"/t/{{tenant_id:str}}/{plugin}",
+        route_handlers=handlers,
+        middleware=[wall(plugin, public=True)],
+        dependencies={"ctx": Provide(_ctx)},
+        signature_namespace=_NAMES,
+        request_max_body_size=PUBLIC_BODY,
+    )
 
 
 def _session(path: str, plugin: str, handlers: list[Any]) -> Router:

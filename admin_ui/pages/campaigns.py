@@ -1,0 +1,170 @@
+"""Campaigns: the list, and one campaign with its law, its people, its words and its messages."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+from uuid import UUID
+
+from litestar import get
+from litestar.response import Template
+
+from admin_ui.view import Req, page, query
+from kernel.contracts.campaigns import CampaignStatus
+from kernel.pipeline import approvals, campaigns, compose, messages, variants, why
+from kernel.pipeline.campaigns import CampaignView
+from kernel.sdk import Context, InvalidInput
+from kernel.web.panels import draw
+from kernel.web.visit import visit
+
+PAGE = 20
+MESSAGES = 50
+STATUSES = get_args(CampaignStatus)
+LAW = (
+    "audience", "sent", "waiting", "deferred", "skipped", "held_out", "suppressed", "capped",
+    "failed", "unknown",
+)  # fmt: skip
+STATES = {
+    "waiting": ("candidate", "planned", "attempting"),
+    "sent": ("accepted", "delivered", "bounced"),
+    "deferred": ("deferred",),
+    "skipped": ("skipped", "cancelled"),
+    "held_out": ("held_out",),
+    "suppressed": ("suppressed",),
+    "capped": ("capped",),
+    "failed": ("rejected",),
+    "unknown": ("unknown",),
+}
+"""The law's words for the ledger's states."""
+
+
+@get("/campaigns")
+async def listing(ctx: Context, status: str = "", before: UUID | None = None) -> Template:
+    """Newest first, each with its law, and the sums of those on the page."""
+    if status and status not in STATUSES:
+        raise InvalidInput(f"There is no status “{status}”.", "Choose one above the list.")
+    found = await campaigns.page(ctx, status, before, PAGE + 1)
+    shown = found[:PAGE]
+    return await page(
+        ctx,
+        "campaigns.html",
+        campaigns=shown,
+        sums={key: sum(getattr(one.law, key) for one in shown) for key in LAW},
+        statuses=STATUSES,
+        status=status,
+        first=query("/app/campaigns", status=status) if before else "",
+        next=query("/app/campaigns", status=status, before=shown[-1].id)
+        if len(found) > PAGE
+        else "",
+    )
+
+
+@get("/campaigns/{campaign_id:uuid}")
+async def overview(ctx: Context, request: Req, campaign_id: UUID) -> Template:
+    """Why it was proposed, where everybody is, and what the merchant can do."""
+    return await overview_page(ctx, request, campaign_id)
+
+
+async def overview_page(
+    ctx: Context, request: Req, campaign_id: UUID, *, code: int = 200, **wrong: str
+) -> Template:
+    """The overview; `wrong` holds a sentence for each form that was not accepted, by action."""
+    campaign = await campaigns.get(ctx, campaign_id)
+    sample = await messages.page(ctx, campaign_id, STATES["waiting"] + STATES["sent"], limit=6)
+    decided = [one.decision_id for one in sample if one.decision_id]
+    return await page(
+        ctx,
+        "campaign.html",
+        code=code,
+        tab="overview",
+        campaign=campaign,
+        sample=sample,
+        stories=await why.stories(ctx, decided),
+        reasons=await messages.reasons(ctx, [campaign_id]),
+        history=await approvals.history(ctx, campaign_id),
+        actions=actions(ctx, campaign),
+        purpose=_purpose(request, campaign),
+        panels=await draw(request, "campaign", campaign),
+        wrong=wrong,
+    )
+
+
+def actions(ctx: Context, campaign: CampaignView) -> frozenset[str]:
+    """What may be done with the campaign as it stands; the service decides again."""
+    not_begun = campaign.send_at is not None and campaign.send_at > ctx.now
+    allowed: dict[str, set[str]] = {
+        "deciding": {"reject"},
+        "waiting": {"approve", "reject"},
+        "sending": {"pause", "cancel"} | ({"schedule"} if not_begun else set()),
+        "paused": {"resume", "schedule", "cancel"},
+    }
+    return frozenset(allowed.get(campaign.status, ()))
+
+
+def _purpose(request: Req, campaign: CampaignView) -> str:
+    owned = visit(request).core.board.campaign_types.get(campaign.campaign_type)
+    return owned.value.purpose if owned else ""
+
+
+@get("/campaigns/{campaign_id:uuid}/messages")
+async def ledger(
+    ctx: Context, request: Req, campaign_id: UUID, place: str = "", after: int = 0
+) -> Template:
+    """Its rows of the ledger, by customer; those not yet sent can be left out."""
+    if place and place not in STATES:
+        raise InvalidInput(f"There is no place “{place}”.", "Choose one above the list.")
+    campaign = await campaigns.get(ctx, campaign_id)
+    found = await messages.page(ctx, campaign_id, STATES.get(place, ()), after, MESSAGES + 1)
+    shown = found[:MESSAGES]
+    path = f"/app/campaigns/{campaign_id}/messages"
+    return await page(
+        ctx,
+        "messages.html",
+        stories=await why.stories(ctx, [one.decision_id for one in shown if one.decision_id]),
+        tab="messages",
+        campaign=campaign,
+        messages=shown,
+        place=place,
+        open=campaign.status in ("deciding", "waiting", "sending", "paused"),
+        first=query(path, place=place) if after else "",
+        next=query(path, place=place, after=shown[-1].customer_id) if len(found) > MESSAGES else "",
+    )
+
+
+@get("/campaigns/{campaign_id:uuid}/copy")
+async def words(ctx: Context, request: Req, campaign_id: UUID) -> Template:
+    """The words of every variant, each with a way to change them."""
+    campaign = await campaigns.get(ctx, campaign_id)
+    return await page(
+        ctx,
+        "copy.html",
+        tab="copy",
+        campaign=campaign,
+        variants=await variants.listing(ctx, campaign_id),
+        samples=await _samples(ctx, campaign_id),
+        slots=slots(request, campaign),
+        open=campaign.status in ("deciding", "waiting", "sending", "paused"),
+    )
+
+
+def slots(request: Req, campaign: CampaignView) -> list[tuple[str, str]]:
+    """Every slot the words may hold, and what fills it."""
+    owned = visit(request).core.board.campaign_types.get(campaign.campaign_type)
+    own = owned.value.slots if owned else ()
+    known = [(name, _SLOTS.get(name, "")) for name in compose.SLOTS]
+    return known + [(name, f"from {campaign.plugin}") for name in own]
+
+
+_SLOTS: dict[str, str] = {
+    "first_name": "the customer's, or “there”",
+    "last_name": "the customer's",
+    "shop_name": "your shop",
+    "shop_url": "your website",
+    "sender_name": "who the mail is from",
+    "postal_address": "your address",
+}
+
+
+async def _samples(ctx: Context, campaign_id: UUID) -> dict[str, Any]:
+    """A message that uses each variant, to be looked at, by variant."""
+    found = await messages.page(ctx, campaign_id, STATES["waiting"] + STATES["sent"], limit=100)
+    return {one.variant: one for one in reversed(found) if one.variant}

@@ -1,0 +1,67 @@
+"""One message: the mail as the customer sees it, its headers, its text, and why."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from litestar import Response, get
+from litestar.response import Template
+
+from admin_ui.view import Req, page
+from kernel.pipeline import messages, why
+from kernel.sdk import Conflict, Context
+from kernel.web.panels import draw
+
+# Styles of mails are inline. No script, no form, no link out of the frame; pictures by https only.
+MAIL_POLICY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; "
+    "font-src https: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+)
+
+
+@get("/messages/{message_id:uuid}")
+async def message(ctx: Context, request: Req, message_id: UUID, variant: str = "") -> Template:
+    """The mail in a sandboxed frame, its text and headers, and its decision."""
+    found = await messages.get(ctx, message_id)
+    told = await why.stories(ctx, [found.decision_id]) if found.decision_id else {}
+    rendered, cannot = None, ""
+    try:
+        rendered = await messages.preview(ctx, message_id, variant)
+    except Conflict as error:
+        cannot = str(error)
+    return await page(
+        ctx,
+        "message.html",
+        message=found,
+        rendered=rendered,
+        cannot=cannot,
+        variant=variant,
+        story=told.get(found.decision_id) if found.decision_id else None,
+        panels=await draw(request, "message", found),
+    )
+
+
+@get("/messages/{message_id:uuid}/mail")
+async def mail(ctx: Context, message_id: UUID, variant: str = "") -> Response[str]:
+    """The HTML alone, under a policy that lets nothing in it act."""
+    rendered = await messages.preview(ctx, message_id, variant)
+    return Response(
+        rendered.html,
+        media_type="text/html; charset=utf-8",
+        headers={"Content-Security-Policy": MAIL_POLICY},
+    )
+
+
+@get("/decisions/{decision_id:uuid}")
+async def decision(ctx: Context, decision_id: UUID, replay: bool = False) -> Template:
+    """A decision with all it rested on; with `replay`, computed again and compared."""
+    story = await why.story(ctx, decision_id)
+    same, cannot = None, ""
+    if replay:
+        try:
+            same = (await why.replay(ctx, decision_id)).same
+        except Conflict as error:
+            cannot = str(error)
+    return await page(
+        ctx, "decision.html", story=story, record=story.record, same=same, cannot=cannot
+    )

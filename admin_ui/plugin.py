@@ -1,0 +1,45 @@
+"""The hooks of the admin."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from admin_ui.manifest import MANIFEST
+from admin_ui.pages import acts, campaigns, customers, home, messages, plugins, upkeep
+from kernel.sdk import hookimpl
+
+__all__ = ["MANIFEST", "routes"]
+
+
+@hookimpl
+def routes() -> Sequence[Any]:
+    """All pages; the kernel mounts them at `/app/`."""
+    return (
+        home.home,
+        home.brand_css,
+        campaigns.listing,
+        campaigns.overview,
+        campaigns.ledger,
+        campaigns.words,
+        acts.act,
+        acts.exclude,
+        acts.edit,
+        acts.save,
+        messages.message,
+        messages.mail,
+        messages.decision,
+        customers.listing,
+        customers.one,
+        plugins.listing,
+        plugins.settings,
+        plugins.switch,
+        plugins.save,
+        upkeep.dead_letters,
+        upkeep.replay,
+        upkeep.work,
+        upkeep.clear_health,
+        upkeep.stop,
+        upkeep.halt,
+        upkeep.resume,
+    )

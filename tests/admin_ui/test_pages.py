@@ -1,0 +1,40 @@
+from kernel.pipeline import campaigns, messages, why
+from kernel.profiles import repo
+from kernel.tenancy.core import Core
+from tests.admin_ui.browser import HOSTILE, Browser
+
+
+async def test_every_page_of_a_working_shop(shop: Core, client: Browser) -> None:
+    async with shop.tenant_scope("alpha") as ctx:
+        [campaign] = await campaigns.page(ctx)
+        mails = await messages.page(ctx, campaign.id)
+        everyone = (await repo.customers_page(ctx)).customers
+        decision = (await why.why(ctx, everyone[-1].id))[0].record.id
+    paths = [
+        "/app/",
+        "/app/campaigns",
+        "/app/campaigns?status=waiting",
+        "/app/campaigns?status=finished",
+        f"/app/campaigns/{campaign.id}",
+        f"/app/campaigns/{campaign.id}/messages",
+        f"/app/campaigns/{campaign.id}/messages?place=waiting",
+        f"/app/campaigns/{campaign.id}/messages?place=unknown",
+        f"/app/campaigns/{campaign.id}/copy",
+        *[f"/app/messages/{mail.id}" for mail in mails],
+        "/app/customers",
+        "/app/customers?q=byr",
+        "/app/customers?q=nobody",
+        "/app/customers?consent=unsubscribed",
+        *[f"/app/customers/{one.id}" for one in everyone],
+        f"/app/decisions/{decision}",
+        f"/app/decisions/{decision}?replay=true",
+        "/app/plugins",
+        *[f"/app/plugins/{name}" for name in shop.board.plugins],
+        "/app/dead-letters",
+        "/app/work",
+        "/app/stop",
+    ]
+    for path in paths:
+        text = await client.see(path)
+        assert HOSTILE not in text, path
+        assert "<h1>" in text
