@@ -90,9 +90,13 @@ def _importable(folder: Path) -> Iterator[dict[str, str]]:
             f"Its pyproject.toml needs entry points in the group {GROUP}; "
             "`mailwright plugins new NAME` writes one.",
         )
-    before = list(sys.path)
+    before, known = list(sys.path), set(sys.modules)
     sys.path[:0] = [str(root) for root in roots if root.is_dir()]
     try:
         yield entries
     finally:
         sys.path[:] = before
+        # Another folder may hold modules of the same names.
+        for name in sys.modules.keys() - known:
+            if str(getattr(sys.modules[name], "__file__", None) or "").startswith(f"{folder}/"):
+                del sys.modules[name]
