@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -90,6 +91,30 @@ def test_nobody_asks_the_machine_what_time_it_is() -> None:
         for path in CODE
         if _name(path) not in MAY_ASK_THE_MACHINE
         for line, said in _clocks(_tree(path))
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+_ROLES = re.compile(
+    r"(?i)\b(re)?set\s+((local|session)\s+)?(role|session\s+authorization)\b"
+    r"|set_config\s*\(|mailwright\.tenant|\brow_security\b|\bsecurity\s+definer\b"
+)
+MAY_CHANGE_ROLES = {
+    "kernel/db/uow.py": "takes the role and names the tenant",
+    "kernel/db/ddl.py": "writes the policies",
+    "kernel/tenancy/sync.py": "tells a tenant's plugins inside the transaction of `apply`",
+}
+
+
+def test_no_sql_of_ours_changes_role_or_tenant() -> None:
+    """SQL could climb the wall on purpose (docs/adr/0003-walls.md), so nobody may write such SQL."""
+    wrong = [
+        f"{_name(path)}:{node.lineno} {found[0]}"
+        for path in CODE
+        if _name(path) not in MAY_CHANGE_ROLES
+        for node in ast.walk(_tree(path))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if (found := _ROLES.search(node.value))
     ]
     assert not wrong, "\n".join(wrong)
 
