@@ -67,7 +67,8 @@ def slot_at(job: Job, now: datetime, tz: ZoneInfo) -> datetime:
     hour = time.fromisoformat(job.daily_at or "00:00")
     # fold is 0: the offset before a change of the clock, which is what the sentence above says.
     slots = (
-        datetime.combine(today - timedelta(days=back), hour, tz).astimezone(UTC) for back in (0, 1)
+        datetime.combine(today - timedelta(days=back), hour, tz).astimezone(UTC)
+        for back in (0, 1, 2)
     )
     return next(slot for slot in slots if slot <= now)
 
@@ -80,7 +81,7 @@ def next_slot(job: Job, now: datetime, tz: ZoneInfo) -> datetime:
     hour = time.fromisoformat(job.daily_at or "00:00")
     slots = (
         datetime.combine(today + timedelta(days=ahead), hour, tz).astimezone(UTC)
-        for ahead in (0, 1)
+        for ahead in (0, 1, 2)
     )
     return min((slot for slot in slots if slot > now), default=now + timedelta(days=1))
 

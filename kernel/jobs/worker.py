@@ -101,14 +101,21 @@ async def _serve(
             await _finish(worker, grace if stop.is_set() else None)
         finally:
             stopping.cancel()
-            serving.cancel()
-        (failure,) = await asyncio.gather(serving, return_exceptions=True)
+            failure = await _end(serving)
         if isinstance(failure, GONE):
             queue.away(failure)
         elif isinstance(failure, Exception):
             log.error("queue failed", queue=name, error=sentence(failure))
         pause = 0.1
         await _unless(stop, pause)
+
+
+async def _end(serving: asyncio.Task[None]) -> BaseException | None:
+    """What the task failed with. Libraries below may swallow a cancellation, so it is repeated."""
+    while not serving.done():
+        serving.cancel()
+        await asyncio.wait({serving}, timeout=0.5)
+    return None if serving.cancelled() else serving.exception()
 
 
 async def _finish(worker: Worker, grace: float | None) -> None:
