@@ -15,9 +15,14 @@ from kernel.cli.program import Program, pass_program
 def command(program: Program, folder: Path) -> None:
     """Write the generated pages; tests compare them with the code."""
     from kernel.plugboard.reference import hooks_markdown
+    from kernel.plugboard.snippets import refresh
     from kernel.runtime.settings_docs import settings_markdown
 
     pages = {"hooks.md": hooks_markdown(program.board), "settings.md": settings_markdown()}
+    for path in sorted(folder.glob("*.md")):
+        text = path.read_text(encoding="utf-8")
+        if path.name not in pages and "<!-- from " in text:
+            pages[path.name] = refresh(text, folder.absolute().parent)
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
         click.echo(f"{folder / name}")

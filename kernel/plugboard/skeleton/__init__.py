@@ -5,9 +5,12 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterator
-from importlib.metadata import EntryPoints, entry_points
+from importlib.metadata import EntryPoints, distribution, entry_points
 from importlib.util import find_spec
 from pathlib import Path
+from urllib.parse import unquote
+
+import msgspec
 
 from kernel.contracts.errors import Conflict, InvalidInput
 from kernel.plugboard.load import GROUP
@@ -38,9 +41,21 @@ def write_skeleton(name: str, folder: Path) -> list[Path]:
     for path, text in skeleton_files(name):
         target = folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
+        if target.name == "pyproject.toml":
+            text += _checkout()
         target.write_text(text, encoding="utf-8")
         written.append(target)
     return written
+
+
+def _checkout() -> str:
+    """Where uv finds Mailwright when it runs from a checkout and not from an index."""
+    said = distribution("mailwright").read_text("direct_url.json")
+    url = msgspec.json.decode(said)["url"] if said else ""
+    if not url.startswith("file://") or not Path(folder := unquote(url[7:])).is_dir():
+        return ""
+    source = f'mailwright = {{ path = "{folder}", editable = true }}'
+    return f"\n# Only on this machine: the checkout of Mailwright.\n[tool.uv.sources]\n{source}\n"
 
 
 def _installed(name: str) -> EntryPoints:
