@@ -9,7 +9,11 @@ import click
 
 tenant_option = click.option("--tenant", required=True, help="The sandbox tenant's id.")
 seed_option = click.option(
-    "--seed", default=1, show_default=True, help="The same seed makes the same shop."
+    "--seed",
+    type=click.IntRange(min=0),
+    default=1,
+    show_default=True,
+    help="The same seed makes the same shop.",
 )
 customers_option = click.option(
     "--customers",
@@ -54,7 +58,13 @@ def sandbox() -> None:
 @tenant_option
 @customers_option
 @seed_option
-@click.option("--history", default=730, show_default=True, help="Days of the shop's past.")
+@click.option(
+    "--history",
+    type=click.IntRange(30, 3650),
+    default=730,
+    show_default=True,
+    help="Days of the shop's past.",
+)
 @click.pass_obj
 def make(program: Any, tenant: str, customers: int, seed: int, history: int) -> None:
     """Make a shop with a past in an empty tenant."""

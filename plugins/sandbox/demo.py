@@ -16,7 +16,7 @@ from plugins.sandbox import report
 from plugins.sandbox.merchant import Merchant
 from plugins.sandbox.screen import Screen
 from plugins.sandbox.store import Plan, open_shop
-from plugins.sandbox.turn import Day, check_sandbox, stop_at, stops, turn
+from plugins.sandbox.turn import Day, check_sandbox, refuse_production, stop_at, stops, turn
 
 RESTS = 2
 """Days at the end on which the pretend merchant leaves campaigns to a person."""
@@ -39,6 +39,7 @@ async def run_demo(settings, board, wish: Wish) -> None:
     Raises:
         KernelError: the law did not hold, or something could not start.
     """
+    refuse_production(settings.env == "production")
     # The screen tells what happens; the log would tell it twice.
     logging.getLogger().setLevel(max(logging.WARNING, logging.getLogger().level))
     screen = Screen()
@@ -79,7 +80,6 @@ async def _sandbox(engine: Engine) -> str:
     for tenant_id in await engine.core.tenants("demo: which tenant is a sandbox"):
         async with engine.core.tenant_scope(tenant_id) as ctx:
             if "sandbox" in ctx.enabled:
-                await check_sandbox(ctx, engine.core.production)
                 return tenant_id
     raise NotFound(
         f"No tenant in {engine.settings.tenants_dir} is a sandbox.",
@@ -147,10 +147,11 @@ def _link(engine: Engine, tenant_id: str) -> str:
 
 async def make_shop_in(settings, board, tenant_id: str, plan: Plan) -> list[tuple[str, int]]:
     """What was written into the tenant: (what, how many)."""
+    refuse_production(settings.env == "production")
     written: list[tuple[str, int]] = []
     async with open_engine(settings, board) as engine:
         async with engine.core.tenant_scope(tenant_id, "sandbox") as ctx:
-            await check_sandbox(ctx, engine.core.production)
+            check_sandbox(ctx)
             if ctx.tenant.clock_at is None:
                 await set_clock(ctx, beginning(ctx, 0), force=True)
             await open_shop(ctx, plan, lambda what, count: written.append((what, count)))
@@ -160,6 +161,7 @@ async def make_shop_in(settings, board, tenant_id: str, plan: Plan) -> list[tupl
 
 async def turn_clock(settings, board, tenant_id: str, days: int) -> list[Day]:
     """Turns the clock of a pretend shop, with each day on the terminal."""
+    refuse_production(settings.env == "production")
     screen, turned = Screen(), []
     async with open_engine(settings, board) as engine:
         with screen.days(days) as show:

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import click
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
@@ -31,7 +32,7 @@ class Screen:
 
     def say(self, text: str) -> None:
         """A line or two."""
-        self.err.print(escape(text))
+        self.err.print(escape(text), soft_wrap=True)
 
     @contextmanager
     def step(self, title: str) -> Iterator[Callable[[str], None]]:
@@ -44,7 +45,8 @@ class Screen:
             yield said.append
         seconds = time.perf_counter() - began
         self.err.print(
-            f"[green]✓[/] [bold]{title:<20}[/] {escape(' '.join(said))} [dim]{seconds:.1f} s[/]"
+            f"[green]✓[/] [bold]{title:<20}[/] {escape(' '.join(said))} [dim]{seconds:.1f} s[/]",
+            soft_wrap=True,
         )
 
     def story(self, story: why.Story) -> None:
@@ -83,7 +85,8 @@ class Screen:
             note = str(progress.tasks[task].fields["note"]).partition(": ")[2]
         self.err.print(
             f"[green]✓[/] [bold]{f'{count} days':<20}[/] {joined:,} new customers, {note} "
-            f"[dim]{time.perf_counter() - began:.1f} s[/]"
+            f"[dim]{time.perf_counter() - began:.1f} s[/]",
+            soft_wrap=True,
         )
 
     def summary(self, summary: Summary) -> None:
@@ -110,15 +113,15 @@ class Screen:
         )
 
     def address(self, link: str, tenant_id: str) -> None:
-        """Where to look now."""
+        """Where to look now. The link stands alone: a frame would break it."""
         self.out.print(
-            Panel(
-                f"The admin runs. This link signs you in (once, for half an hour):\n\n{escape(link)}\n\n"
-                f"[dim]Another link: mailwright login --tenant {tenant_id}\n"
-                f"One more day: mailwright sandbox turn --tenant {tenant_id} --days 1\n"
-                "Stop it with control-C.[/]",
-                title="Campaigns wait for you",
-                expand=False,
-            ),
+            "\n[bold]The admin runs, and campaigns wait for you.[/] Sign in with this link:\n"
+        )
+        click.echo(link)
+        self.out.print(
+            "\n[dim]It works once, within half an hour. "
+            f"Another one: mailwright login --tenant {tenant_id}\n"
+            f"One more day: mailwright sandbox turn --tenant {tenant_id}\n"
+            "Stop it with control-C; everything is kept.[/]",
             soft_wrap=True,
         )

@@ -26,18 +26,17 @@ class Day:
     lived: Lived
 
 
-async def check_sandbox(ctx: Context, production: bool) -> None:
-    """Returns where the clock may be turned.
-
-    Raises:
-        Forbidden: this is production.
-        Conflict: the tenant is no sandbox.
-    """
+def refuse_production(production: bool) -> None:
+    """Raises Forbidden in production, where nobody may be pretended."""
     if production:
         raise Forbidden(
             "In production there is no pretend world.",
             "Use an installation with MAILWRIGHT_ENV=development.",
         )
+
+
+def check_sandbox(ctx: Context) -> None:
+    """Raises Conflict when the tenant is no sandbox."""
     if "sandbox" not in ctx.enabled:
         raise Conflict(
             f"The tenant `{ctx.tenant.id}` is not a sandbox.",
@@ -59,8 +58,9 @@ async def turn(
         visit: awaited at each stop of the clock with (tenant, its time), after what was due is
             done: the place for a merchant to look in. What it causes is done before going on.
     """
+    refuse_production(engine.core.production)
     async with engine.core.tenant_scope(tenant_id, "sandbox") as ctx:
-        await check_sandbox(ctx, engine.core.production)
+        check_sandbox(ctx)
         zone = ZoneInfo(ctx.tenant.timezone)
         today = ctx.now.astimezone(zone).date()
     for day in (today + timedelta(days=n) for n in range(days)):
@@ -86,7 +86,7 @@ async def stop_at(
     is past already is left out.
     """
     async with engine.core.tenant_scope(tenant_id, "sandbox") as ctx:
-        if at <= ctx.now and ctx.tenant.clock_at is not None:
+        if at <= ctx.now:
             return Lived()
         await set_clock(ctx, at)
         # A moment belongs to the day it ends.

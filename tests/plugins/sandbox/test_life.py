@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
+from kernel.runtime.settings import Settings
 from kernel.sdk import (
     Conflict,
     Context,
@@ -20,18 +21,20 @@ from kernel.sdk import (
     new_id,
     set_clock,
 )
-from kernel.runtime.settings import Settings
 from kernel.tenancy.core import Core
 from plugins.sandbox import mail, repo
+from plugins.sandbox.demo import Wish, run_demo, turn_clock
 from plugins.sandbox.life import Lived, live_day
 from plugins.sandbox.people import HOSTILE_AT, make_people
 from plugins.sandbox.response import need, react
 from plugins.sandbox.store import Plan, open_shop
-from plugins.sandbox.turn import check_sandbox, stop_at, stops, turn
+from plugins.sandbox.turn import stop_at, stops, turn
 
 BERLIN = ZoneInfo("Europe/Berlin")
 DAY = date(2026, 6, 15)
 SETTINGS = Settings(secret="s" * 32, base_url="http://mail.test")
+PRODUCTION = Settings(env="production", secret="s" * 32, base_url="https://mail.test")
+WISH = Wish(days=1, customers=20, seed=1, once=True, as_json=True)
 PLAN = Plan(seed=5, customers=400, days=365, products=40)
 
 
@@ -247,9 +250,13 @@ async def test_only_sandboxes_turn_and_never_in_production(shop: Core) -> None:
     with pytest.raises(Conflict, match="not a sandbox"):
         async for _ in turn(engine, "bravo", 1):
             pass
-    async with shop.tenant_scope("alpha") as ctx:
-        with pytest.raises(Forbidden):
-            await check_sandbox(ctx, production=True)
+    shop.production = True
+    with pytest.raises(Forbidden, match="production"):
+        async for _ in turn(engine, "alpha", 1):
+            pass
+    for command in (run_demo(PRODUCTION, None, WISH), turn_clock(PRODUCTION, None, "alpha", 1)):
+        with pytest.raises(Forbidden, match="production"):
+            await command
 
 
 async def test_without_a_shop_nothing_lives(core: Core) -> None:
