@@ -33,6 +33,8 @@ CREATE TABLE IF NOT EXISTS migration (
   app_name varchar(200) NOT NULL DEFAULT '',
   ran_on timestamp NOT NULL DEFAULT current_timestamp
 );
+-- A program that logs in as less than the owner asks which migrations have run.
+GRANT SELECT ON migration TO PUBLIC;
 """
 
 

@@ -205,7 +205,7 @@ async def set_clock(ctx: Context, at: datetime | None, *, force: bool = False) -
     if target < ctx.now and not force:
         raise Conflict(
             f"The clock of `{ctx.tenant.id}` stands at {ctx.now:%Y-%m-%d %H:%M} UTC and would go back.",
-            "Frequency caps and consent count on time going forward. Force it for a shop without mail.",
+            "Frequency caps and consent count on time going forward; `--force` is for trials only.",
         )
     await ctx.db.execute(
         "UPDATE tenancy_tenant SET clock_at = $2 WHERE tenant_id = $1", ctx.tenant.id, at
