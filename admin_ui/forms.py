@@ -6,7 +6,7 @@ import enum
 import re
 from collections.abc import Iterable, Mapping
 from types import NoneType
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin, get_type_hints
 
 import msgspec
 import msgspec.inspect as types
@@ -65,7 +65,10 @@ def fields(
 def _fields(
     kind: Any, values: Mapping[str, Any], errors: dict[str, str], inputs: dict[str, Input], at: str
 ) -> Iterable[Field]:
-    for field in msgspec.structs.fields(kind):
+    # msgspec puts required fields first; people wrote them in an order that makes sense.
+    written = list(get_type_hints(kind))
+    found = sorted(msgspec.structs.fields(kind), key=lambda field: written.index(field.name))
+    for field in found:
         inner, help_text = _open(types.type_info(field.type))
         default = _default(field)
         value = values.get(field.encode_name, default)

@@ -16,7 +16,7 @@ CONTENT_SECURITY = (
 
 
 def guard_headers(
-    *, production: bool, frame_ancestors: str
+    production: bool, frame_ancestors: str
 ) -> Callable[[Message, Scope], Awaitable[None]]:
     """A Litestar `before_send` hook. A route that set one of these headers keeps its own.
 

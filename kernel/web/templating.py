@@ -35,8 +35,8 @@ def folders(board: Plugboard, name: str) -> dict[str, Path]:
     """The folder `name` of the kernel and of every plugin that has one, by owner."""
     places = {"kernel": Path(__file__).parent / name}
     for plugin in board.plugins.values():
-        if plugin.module.__file__:
-            places[plugin.name] = Path(plugin.module.__file__).parent / name
+        if file := getattr(plugin.module, "__file__", None):
+            places[plugin.name] = Path(file).parent / name
     return {owner: folder for owner, folder in places.items() if folder.is_dir()}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from http.cookies import SimpleCookie
@@ -28,6 +29,9 @@ DEADLINE = 30.0
 """Seconds until an answer must begin: a route that hangs would keep its connection for ever."""
 
 
+_TENANT = re.compile(r"[a-z][a-z0-9-]{1,39}")
+
+
 class _Undo(Exception):
     """The answer is an error, so nothing of the request may stay."""
 
@@ -47,11 +51,13 @@ def wall(plugin: str, *, public: bool = False) -> Callable[[ASGIApp], ASGIApp]:
     def around(app: ASGIApp) -> ASGIApp:
         async def walled(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != ScopeType.HTTP:
-                raise NotFound("There is no such page.")
+                raise _no_page()
             core: Core = scope["litestar_app"].state.core
             request: Request[Any, Any, Any] = Request(scope, receive, send)
             session = None if public else session_of(core, request)
             tenant = scope["path_params"]["tenant_id"] if session is None else session.tenant
+            if not _TENANT.fullmatch(tenant):
+                raise _no_page()
             actor = "visitor" if session is None else session.actor
             held: list[Message] = []
             try:
@@ -61,6 +67,8 @@ def wall(plugin: str, *, public: bool = False) -> Callable[[ASGIApp], ASGIApp]:
                         await _run(app, visit, scope, receive, send, held)
             except _Undo:
                 pass
+            except NotFound as error:  # no such tenant is answered like a plugin that is off
+                raise _no_page() from error
             except Exception as error:
                 if not held:
                     raise
@@ -76,6 +84,10 @@ def wall(plugin: str, *, public: bool = False) -> Callable[[ASGIApp], ASGIApp]:
     return around
 
 
+def _no_page() -> NotFound:
+    return NotFound("There is no such page.", "It may belong to a plugin that is switched off.")
+
+
 async def _let_in(
     core: Core,
     ctx: TenantScope,
@@ -84,7 +96,7 @@ async def _let_in(
     request: Request[Any, Any, Any],
 ) -> Visit:
     if plugin and plugin not in ctx.enabled:
-        raise NotFound("There is no such page.", "It may belong to a plugin that is switched off.")
+        raise _no_page()
     visit = Visit(core=core, ctx=ctx, plugin=plugin, session=session)
     if session is not None:
         await still_signed_in(ctx, session)
