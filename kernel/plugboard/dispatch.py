@@ -116,13 +116,19 @@ class Dispatcher:
 
         def take(plugin: str, values: Any) -> tuple[Any, ...] | None:
             nonlocal waiting, arguments
+            missing = values.count(None)
+            if missing == len(values):
+                return arguments
             for index, value in zip(waiting, values, strict=True):
                 if value is not None:
                     found[index] = Answer(plugin, value)
+            if not missing:
+                waiting = ()
+                return None
             waiting = [index for index in waiting if found[index] is None]
             left = tuple(items[index] for index in waiting)
             arguments = (*arguments[:place], left, *arguments[place + 1 :])
-            return arguments if waiting else None
+            return arguments
 
         last = self.deadline * LAST_SHARE if len(steps) > 1 else self.deadline
         if waiting and len(steps) > 1:
