@@ -36,7 +36,7 @@ ORDER BY r.n
 
 BEHAVIOUR = f"""
 SELECT c.id, m.last_mail_at, coalesce(m.mails_30d, 0) AS mails_30d,
-       coalesce(o.clicks_90d, 0) AS clicks_90d, t.traits
+       coalesce(o.clicks_90d, 0) AS clicks_90d, b.returns_count, t.traits
 FROM unnest($2::bigint[]) c (id)
 LEFT JOIN LATERAL (
   SELECT max(attempted_at) AS last_mail_at, count(*) FILTER (WHERE attempted_at > $4) AS mails_30d
@@ -47,6 +47,11 @@ LEFT JOIN LATERAL (
   SELECT count(*) AS clicks_90d FROM pipeline_outcome
   WHERE tenant_id = $1 AND customer_id = c.id AND at > $5 AND at <= $3 AND kind = 'clicked'
 ) o ON true
+LEFT JOIN LATERAL (
+  SELECT count(*) AS returns_count FROM profiles_order
+  WHERE tenant_id = $1 AND customer_id = c.id AND ordered_at <= $3
+    AND kind = 'return' AND status = 'placed' AND NOT is_test
+) b ON true
 LEFT JOIN LATERAL (
   SELECT json_object_agg(name, value)::text AS traits FROM profiles_trait
   WHERE tenant_id = $1 AND customer_id = c.id
@@ -151,6 +156,7 @@ def _features(row: Any, recent: Any, now: datetime) -> dict[str, Scalar]:
         "days_since_created": _days(row["created_at"], now),
         "mean_gap_days": None if gap is None else round(gap, 2),
         "days_since_mail": _days(recent["last_mail_at"], now) if recent["last_mail_at"] else None,
+        "returns_count": recent["returns_count"],
         "mails_30d": recent["mails_30d"],
         "clicks_90d": recent["clicks_90d"],
         "is_subscriber": row["email_consent"] == "subscribed",

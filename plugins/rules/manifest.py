@@ -34,13 +34,15 @@ class RulesSettings(Frozen):
             "ordered and has not clicked in 90 days: too few signals. 0: off.",
         ),
     ] = 180.0
-    least_kept: Annotated[
+    returned_share: Annotated[
         float,
         Meta(
-            description="Do not write to someone who ordered, but whose orders less what they sent "
-            "back come to this or less, in the shop's currency. Below 0: off.",
+            ge=0,
+            le=10,
+            description="Do not write to someone with two or more returns, if there are at least so "
+            "many returns for each order (0.8 is four for five orders). 0: off.",
         ),
-    ] = 0.0
+    ] = 0.8
     short_days: Annotated[
         Days,
         Meta(description="Had a mail within so many days: use the short tone. 0: off."),

@@ -89,12 +89,12 @@ def reason_to_rest(rules: RulesSettings, features: Mapping[str, Scalar]) -> str 
     mails = get("mails_30d") or 0
     if 0 < rules.ignored_mails <= mails and not clicks:  # type: ignore[operator]
         return f"Had {mails} mails in 30 days and did not click in 90: give it a rest."
-    if not get("orders_count"):
-        known = get("days_since_created")
-        if 0 < rules.silent_days < (known or 0) and not clicks:  # type: ignore[operator]
-            return f"Known for {known:.0f} days, no order and no click: too few signals."
-    elif (get("total_spent") or 0) <= rules.least_kept:  # type: ignore[operator]
-        return f"{orders(features)}, but all of it was sent back or cost nothing."
+    count, returned = get("orders_count") or 0, get("returns_count") or 0
+    known = get("days_since_created") or 0
+    if not count and 0 < rules.silent_days < known and not clicks:  # type: ignore[operator]
+        return f"Known for {known:.0f} days, no order and no click: too few signals."
+    if count and returned >= 2 and returned >= rules.returned_share * count > 0:  # type: ignore[operator]
+        return f"{orders(features)} and {returned} returns: give it a rest."
     return None
 
 

@@ -169,7 +169,7 @@ def placed(ctx: TenantScope, customer: int | None, days_ago: float = 0) -> Order
         occurred_at=ctx.now - timedelta(days=days_ago),
         order_id=1,
         customer_id=customer,
-        amount=Decimal("5"),
+        amount=Decimal(5),
         currency="EUR",
     )
 
