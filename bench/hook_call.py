@@ -152,7 +152,7 @@ async def measure(plain: Callable[[], Awaitable[Any]], ours: Callable[[], Awaita
 
 
 def main() -> int:
-    """Print the table; 1 when a call with a full batch is over the target."""
+    """Print the table; 1 when any call is over the target."""
     board = build_plugboard((), extra=[plugin(number) for number in range(PLUGINS)], only=())
     enabled = board.enabled(list(board.plugins)[:: PLUGINS // ENABLED][:ENABLED])
     assert len(board.plugins) == PLUGINS
@@ -173,13 +173,11 @@ def main() -> int:
             for what, size, a, b in rows
         ],
     )
-    over = [what for what, size, a, b in rows if size == FULL and b / a > TARGET]
-    print(
-        f"\ntarget, within {TARGET:g} times the plain loop for a full batch of the engine ({FULL}):"
-    )
-    print(
-        f"{'missed by ' + ', '.join(over) if over else 'met'}; small calls cost microseconds more"
-    )
+    over = [f"{what} ({size})" for what, size, a, b in rows if b / a > TARGET]
+    within = len(rows) - len(over)
+    print(f"\ntarget, within {TARGET:g} times the plain loop: met by {within} of {len(rows)} calls")
+    for one in over:
+        print(f"  over: {one}")
     return int(bool(over))
 
 
