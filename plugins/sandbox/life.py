@@ -12,7 +12,7 @@ from kernel.sdk import Context, Outcome, record_outcomes, set_consents
 from plugins.sandbox import repo, store
 from plugins.sandbox.baskets import DRAWS, make_baskets
 from plugins.sandbox.catalogue import make_catalogue
-from plugins.sandbox.people import People, make_people
+from plugins.sandbox.people import People, make_people, seen
 from plugins.sandbox.seasons import (
     Floats,
     Ints,
@@ -107,8 +107,8 @@ def _between(days: Floats, timezone: str, begin: datetime, end: datetime) -> np.
 async def _join(
     ctx: Context, world: repo.World, people: People, day: date, joining: Floats
 ) -> None:
-    seen = people.seen.tail(len(joining))
-    rows = customer_rows(seen, joining, day + timedelta(days=1), world.timezone)
+    known = seen(people, len(people) - len(joining))
+    rows = customer_rows(known, joining, day + timedelta(days=1), world.timezone)
     await store.add_customers(ctx, rows)
     nobody = np.zeros(len(joining), dtype=bool)
     first = world.customers - len(joining) + 1
@@ -200,7 +200,7 @@ async def _order(
     lines = make_baskets(people, who, np.full(len(who), number), catalogue, draws)
     ids = pl.Series([f"sandbox-{day:%y%m%d}-{w + 1}" for w in who])
     moments = to_utc(ordering.at, world.timezone)
-    orders = order_rows(people, who, ids, moments, lines)
+    orders = order_rows(who, ids, moments, lines)
     await store.place_orders(ctx, orders, named_lines(lines, ids))
     times = moments.to_list()
     await repo.ordered(ctx, who + 1, times, ordering.lost)

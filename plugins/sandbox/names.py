@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -108,6 +109,7 @@ HOSTILE = (
 WHOLESALE = ("Harbour & Pine Stores", "Café Löwenherz", "Nook Gift Shops", "Maison d'Été Épicerie")
 
 
+@lru_cache(maxsize=1024)
 def plain(text: str) -> str:
     """`text` as the lower-case ASCII letters of an address; empty when nothing is left."""
     spread = unicodedata.normalize("NFKD", text.lower().replace("ß", "ss").replace("ø", "o"))

@@ -63,8 +63,11 @@ class People:
     """Mails in two weeks they take without annoyance."""
     curiosity: Floats
     """Chance to click a mail."""
-    seen: pl.DataFrame
-    """What the shop knows: names, address, country, zone, locale, consent (see `_seen`)."""
+    seed: int
+    culture: Ints
+    """Index into CULTURES."""
+    zone: np.ndarray
+    """Name of the time zone."""
 
     def __len__(self) -> int:
         return len(self.number)
@@ -107,7 +110,9 @@ def make_people(
         pull=np.where(kind < 0.34, strength, np.where(kind > 0.89, -0.25, 0.0)),
         patience=2.0 + stream(seed, "patience").gamma(2.0, 1.5, count),
         curiosity=stream(seed, "curiosity").beta(1.0, 24.0, count),
-        seen=_seen(seed, culture, zones, wholesale),
+        seed=seed,
+        culture=culture,
+        zone=zones,
     )
 
 
@@ -132,16 +137,23 @@ def _shift(zones: np.ndarray, timezone: str) -> Floats:
     return np.array([offset(str(z)) for z in unique])[place] - offset(timezone)
 
 
-def _seen(seed: int, culture: Ints, zones: np.ndarray, wholesale: np.ndarray) -> pl.DataFrame:
-    """number, external_id, email, first_name, last_name, country, timezone, locale, tags,
-    consent, consent_source, consent_delay (days from joining to the evidence).
+def external_ids(who: Ints) -> list[str]:
+    """The shop's own ids of these customers (index into People)."""
+    return [f"sandbox-c{place + 1}" for place in who.tolist()]
+
+
+def seen(people: People, since: int = 0) -> pl.DataFrame:
+    """What the shop knows of the customers from index `since` on: external_id, email, first_name,
+    last_name, country, timezone, locale, tags, consent, consent_source, consent_delay (days from
+    joining to the evidence).
     """
+    culture, zones, wholesale = people.culture, people.zone, people.wholesale
     count = len(culture)
-    picks = stream(seed, "names").random((count, 2))
-    fate = stream(seed, "consent").random((count, 4))
+    picks = stream(people.seed, "names").random((count, 2))
+    fate = stream(people.seed, "consent").random((count, 4))
     state = np.searchsorted(np.cumsum(_CONSENT_SHARE), fate[:, 0]).clip(0, len(_CONSENT) - 1)
     rows: dict[str, list[object]] = {k: [] for k in ("first_name", "last_name", "email", "tags")}
-    for i in range(count):
+    for i in range(since, count):
         of = CULTURES[culture[i]]
         first = of.first[int(picks[i, 0] * len(of.first))]
         last = of.last[int(picks[i, 1] * len(of.last))]
@@ -160,20 +172,22 @@ def _seen(seed: int, culture: Ints, zones: np.ndarray, wholesale: np.ndarray) ->
         rows["last_name"].append(last)
         rows["email"].append(None if missing else f"{local}@{domain}")
         rows["tags"].append(tags)
-    consent = np.array(_CONSENT)[state]
+    consent, fate = np.array(_CONSENT)[state[since:]], fate[since:]
     told = np.isin(consent, ("subscribed", "unsubscribed", "pending"))
     source = _SOURCES[(fate[:, 3] * len(_SOURCES)).astype(np.int64)]
-    return pl.DataFrame({
-        "number": np.arange(1, count + 1),
-        "external_id": [f"sandbox-c{i + 1}" for i in range(count)],
-        **rows,
-        "country": [CULTURES[c].country for c in culture],
-        "timezone": zones,
-        "locale": [CULTURES[c].locale for c in culture],
-        "consent": consent,
-        "consent_source": np.where(
-            consent == "unsubscribed", "unsubscribe link", np.where(told, source, "")
-        ),
-        # Nobody unsubscribes on the day they join.
-        "consent_delay": np.where(consent == "unsubscribed", 20 + fate[:, 3] * 300, 0.0),
-    }, schema_overrides={"email": pl.String})  # fmt: skip
+    return pl.DataFrame(
+        {
+            "external_id": external_ids(np.arange(since, count)),
+            **rows,
+            "country": [CULTURES[c].country for c in culture[since:]],
+            "timezone": zones[since:],
+            "locale": [CULTURES[c].locale for c in culture[since:]],
+            "consent": consent,
+            "consent_source": np.where(
+                consent == "unsubscribed", "unsubscribe link", np.where(told, source, "")
+            ),
+            # Nobody unsubscribes on the day they join.
+            "consent_delay": np.where(consent == "unsubscribed", 20 + fate[:, 3] * 300, 0.0),
+        },
+        schema_overrides={"email": pl.String},
+    )

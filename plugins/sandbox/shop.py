@@ -13,7 +13,7 @@ import polars as pl
 
 from plugins.sandbox.baskets import DRAWS, make_baskets
 from plugins.sandbox.catalogue import CATEGORIES, Catalogue, make_catalogue
-from plugins.sandbox.people import People, make_people
+from plugins.sandbox.people import People, external_ids, make_people, seen
 from plugins.sandbox.seasons import (
     Floats,
     Ints,
@@ -87,7 +87,7 @@ def make_shop(
     return Shop(
         people=people,
         catalogue=catalogue,
-        customers=customer_rows(people.seen, joined, until, timezone),
+        customers=customer_rows(seen(people), joined, until, timezone),
         products=product_rows(catalogue),
         orders=pl.concat([orders, returns]).sort("ordered_at", "external_id"),
         lines=pl.concat([lines, return_lines]),
@@ -108,19 +108,19 @@ def times(people: People, who: Ints, days: Ints | int, chance: Floats) -> Floats
     return moments
 
 
-def customer_rows(seen: pl.DataFrame, joined: Floats, until: date, timezone: str) -> pl.DataFrame:
+def customer_rows(known: pl.DataFrame, joined: Floats, until: date, timezone: str) -> pl.DataFrame:
     """What an import of customers would hold. A consent that would come later than `until` has
     not come: such a customer is still subscribed.
 
     Args:
-        seen: rows of `People.seen`.
+        known: rows of `people.seen`.
         joined: when each of them joined, in days since 1970, in the shop's time.
     """
-    delay = seen["consent_delay"].to_numpy()
+    delay = known["consent_delay"].to_numpy()
     late = joined + delay >= day_number(until)
     evidence = to_utc(np.where(late, joined, joined + delay), timezone)
     told = pl.col("consent").is_in(["subscribed", "unsubscribed", "pending"])
-    frame = seen.with_columns(
+    frame = known.with_columns(
         created_at=to_utc(joined, timezone),
         consent_at=evidence,
         late=pl.Series(late) & (pl.col("consent") == "unsubscribed"),
@@ -129,7 +129,7 @@ def customer_rows(seen: pl.DataFrame, joined: Floats, until: date, timezone: str
         consent_source=pl.when("late").then(pl.lit("checkout")).otherwise("consent_source"),
         consent_at=pl.when(told).then("consent_at"),
     )
-    return frame.drop("number", "consent_delay", "late")
+    return frame.drop("consent_delay", "late")
 
 
 def product_rows(catalogue: Catalogue) -> pl.DataFrame:
@@ -213,7 +213,7 @@ def _orders(
         people, who, days, catalogue, stream(seed, "baskets").random((count, DRAWS))
     )
     ids = pl.Series([f"sandbox-{10_000 + i}" for i in range(count)])
-    orders = order_rows(people, who, ids, to_utc(moments, timezone), lines).with_columns(
+    orders = order_rows(who, ids, to_utc(moments, timezone), lines).with_columns(
         status=pl.when(pl.Series(fate[:, 0] < CANCELLED))
         .then(pl.lit("cancelled"))
         .otherwise("status"),
@@ -222,26 +222,26 @@ def _orders(
     return orders, named_lines(lines, ids)
 
 
-def order_rows(
-    people: People, who: Ints, ids: pl.Series, moments: pl.Series, lines: pl.DataFrame
-) -> pl.DataFrame:
+def order_rows(who: Ints, ids: pl.Series, moments: pl.Series, lines: pl.DataFrame) -> pl.DataFrame:
     """One row an order, with the amount its lines come to; guests have no customer."""
     amounts = (
         lines.group_by("order")
         .agg(amount=(pl.col("quantity") * pl.col("unit_price")).sum().round(2))
         .sort("order")
     )
-    known = pl.Series(who >= 0)
-    at = pl.Series(np.maximum(who, 0))
-    return pl.DataFrame({
-        "external_id": ids,
-        "customer": people.seen["external_id"].gather(at),
-        "ordered_at": moments,
-        "amount": amounts["amount"],
-    }).with_columns(
-        pl.when(known).then("customer").alias("customer"),
-        kind=pl.lit("order"), status=pl.lit("placed"), is_test=pl.lit(False),
-    )  # fmt: skip
+    return pl.DataFrame(
+        {
+            "external_id": ids,
+            "customer": external_ids(who),
+            "ordered_at": moments,
+            "amount": amounts["amount"],
+        }
+    ).with_columns(
+        customer=pl.when(pl.Series(who >= 0)).then("customer"),
+        kind=pl.lit("order"),
+        status=pl.lit("placed"),
+        is_test=pl.lit(False),
+    )
 
 
 def named_lines(lines: pl.DataFrame, ids: pl.Series) -> pl.DataFrame:

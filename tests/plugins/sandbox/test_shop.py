@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from plugins.sandbox.names import HOSTILE
-from plugins.sandbox.people import HOSTILE_AT, make_people
+from plugins.sandbox.people import HOSTILE_AT, make_people, seen
 from plugins.sandbox.seasons import season
 from plugins.sandbox.shop import Shop, make_shop
 
@@ -38,7 +38,8 @@ def test_the_same_seed_gives_the_same_bytes() -> None:
 
 def test_a_later_customer_never_changes_an_earlier_one() -> None:
     few, many = make_people(3, 50), make_people(3, 80)
-    assert few.seen.equals(many.seen.head(50))
+    assert seen(few).equals(seen(many).head(50))
+    assert seen(many, 50).equals(seen(many).tail(30))
     for name in ("rate", "drop", "pull", "patience", "taste", "favourites", "habit"):
         assert (getattr(few, name) == getattr(many, name)[:50]).all(), name
 
