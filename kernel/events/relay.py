@@ -13,20 +13,20 @@ if TYPE_CHECKING:
 BATCH = 2000
 
 # By `relayed_at IS NULL` and never by the highest id seen: ids are given when a row is written, and a
-# transaction that began early may commit late. The row locks make two relays at once harmless.
+# transaction that began early may commit late. The row locks make two relays at once harmless. The
+# array keeps the planner from joining, which it does badly while a table is young and unmeasured.
 _RELAY = """
-WITH batch AS (
-  SELECT id, type FROM events_event WHERE tenant_id = $1 AND relayed_at IS NULL
-  ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED
+WITH told AS (
+  UPDATE events_event SET relayed_at = now() WHERE tenant_id = $1 AND id = ANY(ARRAY(
+    SELECT id FROM events_event WHERE tenant_id = $1 AND relayed_at IS NULL
+    ORDER BY id LIMIT $4 FOR UPDATE SKIP LOCKED))
+  RETURNING id, type
 ), made AS (
   INSERT INTO events_delivery (tenant_id, event_id, subscription)
-  SELECT $1, b.id, s.name FROM batch b
-  JOIN unnest($2::text[], $3::text[]) AS s (type, name) ON s.type = b.type
-  ORDER BY b.id
+  SELECT $1, t.id, s.name FROM told t
+  JOIN unnest($2::text[], $3::text[]) AS s (type, name) ON s.type = t.type
+  ORDER BY t.id
   ON CONFLICT DO NOTHING RETURNING 1
-), told AS (
-  UPDATE events_event e SET relayed_at = now() FROM batch b
-  WHERE e.tenant_id = $1 AND e.id = b.id RETURNING 1
 )
 SELECT (SELECT count(*) FROM told) AS events, (SELECT count(*) FROM made) AS deliveries
 """

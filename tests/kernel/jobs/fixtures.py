@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
@@ -40,7 +41,7 @@ def board() -> Plugboard:
 
 @pytest.fixture(scope="session")
 def database_url(servers: ServerUrls, board: Plugboard) -> Iterator[str]:
-    name = f"{database.unique_name()}_jobs"
+    name = f"{database.unique_name()}_{uuid.uuid4().hex[:8]}"  # two folders use this
 
     async def make() -> str:
         url = await database.clone(servers.database_url, board, name)

@@ -17,7 +17,7 @@ async def main(database_url: str, redis_url: str) -> None:
     pool = await Pool(database_url, size=10).open()
     links = Links(base_url="http://mail.test", secret="x" * 40)
     core = Core(pool=pool, board=probe_board(), links=links)
-    await work(core, redis_url, poll=0.01, stop=stop, grace=5.0)
+    await work(core, redis_url, poll=0.01, stop=stop, grace=2.5)
     await pool.close()
     print("stopped in order", flush=True)
 
