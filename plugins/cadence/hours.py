@@ -65,14 +65,17 @@ def next_allowed(now: datetime, local: ZoneInfo, hours: Hours) -> datetime:
     if hours.allow(now.astimezone(local)):
         return now
     today = now.astimezone(local).date()
-    # Nine days: a week in which only today was allowed, and a day on either side of the date line.
-    openings = (
-        at
-        for offset in range(-1, 9)
-        for at in _openings(today + timedelta(days=offset), local, hours)
-        if at > now and hours.allow(at.astimezone(local))
-    )
-    return min(openings)
+    found: datetime | None = None
+    # Two weeks and a day on either side: only Fridays may be allowed, and Samoa once had a week without.
+    for offset in range(-1, 16):
+        day = today + timedelta(days=offset)
+        if found is not None and day > found.astimezone(local).date() + timedelta(days=1):
+            break
+        for at in _openings(day, local, hours):
+            if at > now and (found is None or at < found) and hours.allow(at.astimezone(local)):
+                found = at
+    # There is always one, since quiet hours end every day and a weekday is allowed.
+    return found or now + timedelta(days=1)
 
 
 def _openings(day: date, local: ZoneInfo, hours: Hours) -> Iterator[datetime]:

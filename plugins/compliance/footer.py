@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
 from kernel.sdk import MessageVars, public_url, sign
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime, tzinfo
 
     from kernel.sdk import Context, Outgoing, Recipient
 
 PURPOSE = "compliance/unsubscribe"
 PATH = "u/"
+MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
+          "October", "November", "December")  # fmt: skip
 
 
 def link(ctx: Context, message: Outgoing) -> str:
@@ -26,6 +30,7 @@ def fill(
     """`values` with the footer's slots and the headers of RFC 2369 and RFC 8058 added."""
     tenant = ctx.tenant
     shop = tenant.brand.name or tenant.name
+    zone = ZoneInfo(tenant.timezone)
     filled = []
     for message, vars_ in zip(batch, values, strict=True):
         url = link(ctx, message)
@@ -36,7 +41,7 @@ def fill(
                     "unsubscribe_url": url,
                     "postal_address": tenant.postal_address,
                     "sender_name": tenant.sender.name,
-                    "footer_reason": reason(message.recipient, shop),
+                    "footer_reason": reason(message.recipient, shop, zone),
                 },
                 headers={
                     **vars_.headers,
@@ -48,9 +53,14 @@ def fill(
     return filled
 
 
-def reason(person: Recipient, shop: str) -> str:
-    """Why this person gets this mail, in one true sentence."""
+def reason(person: Recipient, shop: str, zone: tzinfo) -> str:
+    """Why this person gets this mail, in one true sentence; the date is that of the shop's zone."""
     if person.email_consent != "subscribed":
         return f"You receive this e-mail because you are a customer of {shop}."
-    when = f" on {person.consent_at:%Y-%m-%d}" if person.consent_at else ""
+    when = f" on {spelt(person.consent_at.astimezone(zone))}" if person.consent_at else ""
     return f"You receive this e-mail because you subscribed to news from {shop}{when}."
+
+
+def spelt(day: datetime) -> str:
+    """`3 March 2026`. Not by strftime, which follows the machine's language."""
+    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"

@@ -255,7 +255,7 @@ async def test_the_footer_says_why_and_leaves_other_slots_alone(alpha: TenantSco
     assert first.slots["mine"] == 1 and first.headers["X"] == "y"
     assert first.slots["unsubscribe_url"] != second.slots["unsubscribe_url"]
     assert first.slots["footer_reason"] == (
-        "You receive this e-mail because you subscribed to news from Alpha on 2026-06-12."
+        "You receive this e-mail because you subscribed to news from Alpha on 12 June 2026."
     )
 
 
