@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _CLOCK = (("00:00", True), ("23:59", True), ("24:00", False), ("9:00", False), ("09:60", False))
 """A pattern that judges these so is a time of day."""
 
+_BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than"}
+
 Input = Literal["text", "long", "number", "time", "switch", "choice", "choices", "list", "json"]
 
 
@@ -56,10 +58,21 @@ def fields(
     """
     errors: dict[str, str] = {}
     for fault in faults:
-        said = f"{fault.message[:1].upper()}{fault.message[1:].rstrip('.')}. {fault.fix}".strip()
+        text = _in_words(fault.message)
+        said = f"{text[:1].upper()}{text[1:].rstrip('.')}. {fault.fix}".strip()
         # The third of a list is wrong: the list has one input.
         errors.setdefault(fault.path.partition("[")[0], said)
     return list(_fields(kind, values, errors, inputs, ""))
+
+
+def _in_words(message: str) -> str:
+    """The bounds that msgspec names as a sentence: "text of at least 1 character", "a number, at most 9"."""
+    message = re.sub(
+        r"(text|list) of length (>=|<=) (\d+)",
+        lambda m: f"{m[1]} of {_BOUNDS[m[2]]} {m[3]}" + (" characters" if m[1] == "text" else ""),
+        message,
+    )
+    return re.sub(r" (>=|<=|>|<) ", lambda m: f", {_BOUNDS[m[1]]} ", message)
 
 
 def _fields(

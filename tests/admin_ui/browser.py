@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from typing import Any
 
 import httpx
 
@@ -20,6 +21,7 @@ HOSTILE = '<script>alert("x")</script>'
 class Browser(httpx.AsyncClient):
     """Follows redirects, keeps cookies, and fills in the CSRF field of the page it last saw."""
 
+    app: Any
     csrf = ""
 
     async def see(self, path: str, status: int = 200) -> str:
@@ -39,11 +41,14 @@ class Browser(httpx.AsyncClient):
 
 def browser(core: Core) -> Browser:
     """Nobody's browser, on the application itself."""
-    return Browser(
-        transport=httpx.ASGITransport(app=create_app(core)),  # type: ignore[arg-type]
+    app = create_app(core)
+    made = Browser(
+        transport=httpx.ASGITransport(app=app),  # type: ignore[arg-type]
         base_url=core.links.base_url,
         follow_redirects=True,
     )
+    made.app = app
+    return made
 
 
 async def sign_in(client: Browser, core: Core, tenant: str) -> None:

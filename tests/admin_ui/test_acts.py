@@ -136,12 +136,12 @@ async def test_edit_the_words(shop: Core, client: Browser, waiting: UUID) -> Non
 @pytest.mark.parametrize(
     ("field", "text", "said"),
     [
-        ("subject", "", "Must be text of length"),
+        ("subject", "", "Must be text of at least 1 characters."),
         ("subject", "{{ secret }}", "Unknown slot {{ secret }}."),
         ("body", "{% include 'x' %}", "nothing else may stand in braces"),
         ("subject", "two\nlines", "One line only."),
         ("link", "javascript:alert(1)", "The link begins with https://"),
-        ("subject", "x" * 151, "Must be text of length"),
+        ("subject", "x" * 151, "Must be text of at most 150 characters."),
     ],
 )
 async def test_wrong_words_are_told_beside_the_field(

@@ -151,6 +151,7 @@ async def test_in_a_browser(site: Site, chromium: Browser) -> None:
     SHOTS.mkdir(exist_ok=True)
     await every_page_wide_and_on_a_phone(site, chromium)
     await the_dark_scheme(site, chromium)
+    await without_javascript(site, chromium)
     await nothing_in_a_mail_can_act(site, chromium)
     await a_campaign_is_approved_by_keyboard_alone(site, chromium)
 
@@ -200,6 +201,31 @@ async def a_campaign_is_approved_by_keyboard_alone(site: Site, chromium: Browser
     await page.get_by_text("Approved. Messages go out").wait_for()
     await page.screenshot(path=SHOTS / "approved-wide.png")
     assert not trouble, "\n".join(trouble)
+
+
+async def without_javascript(site: Site, chromium: Browser) -> None:
+    context = await chromium.new_context(
+        java_script_enabled=False, viewport={"width": 390, "height": 844}
+    )
+    page = await context.new_page()
+    await page.goto(f"{site.base}/app/")
+    await page.screenshot(path=SHOTS / "signed-out.png")
+    await page.goto(site.link())
+    await page.screenshot(path=SHOTS / "sign-in.png")
+    await page.get_by_role("button", name="Sign in").click()
+    await page.get_by_role("heading", name="Waits for you").wait_for()
+    await page.goto(f"{site.base}{site.pages['plugin']}")
+    await page.get_by_label("Max mails").fill("0")
+    await page.get_by_role("button", name="Save").click()
+    await page.get_by_text("1 field must be corrected first").wait_for()
+    await page.screenshot(path=SHOTS / "plugin-wrong.png")
+    await page.goto(f"{site.base}{site.pages['campaign-waiting']}")
+    await page.locator("#reject summary").click()
+    await page.locator("#reject").get_by_role("textbox").wait_for()
+    await page.screenshot(path=SHOTS / "reject.png")
+    await page.goto(f"{site.base}/app/nowhere")
+    await page.screenshot(path=SHOTS / "not-found.png")
+    await context.close()
 
 
 async def nothing_in_a_mail_can_act(site: Site, chromium: Browser) -> None:

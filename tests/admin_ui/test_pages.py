@@ -1,3 +1,7 @@
+from pathlib import Path
+
+import admin_ui
+from kernel.jobs.progress import progress
 from kernel.pipeline import campaigns, messages, why
 from kernel.profiles import repo
 from kernel.tenancy.core import Core
@@ -20,6 +24,7 @@ async def test_every_page_of_a_working_shop(shop: Core, client: Browser) -> None
         f"/app/campaigns/{campaign.id}/messages?place=waiting",
         f"/app/campaigns/{campaign.id}/messages?place=unknown",
         f"/app/campaigns/{campaign.id}/copy",
+        f"/app/campaigns/{campaign.id}/copy/plain",
         *[f"/app/messages/{mail.id}" for mail in mails],
         "/app/customers",
         "/app/customers?q=byr",
@@ -34,7 +39,15 @@ async def test_every_page_of_a_working_shop(shop: Core, client: Browser) -> None
         "/app/work",
         "/app/stop",
     ]
+    scope = await shop.detached("alpha")
+    async with progress(scope, "long", "Long work", total=9):
+        await client.see("/app/work")
     for path in paths:
         text = await client.see(path)
         assert HOSTILE not in text, path
         assert "<h1>" in text
+
+    templates = Path(str(admin_ui.__file__)).parent / "templates"
+    rendered = {name for _, name in client.app.template_engine.engine.cache}
+    for template in templates.rglob("*.html"):
+        assert template.relative_to(templates).as_posix() in rendered
