@@ -30,6 +30,7 @@ SLOTS = ("first_name", "last_name", "shop_name", "shop_url", "sender_name", "pos
 """Slots every mail has. `first_name` is "there" for those whose name is not known."""
 LAYOUT_SLOTS = ("unsubscribe_url", "footer_reason")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
+LINK = re.compile(r"//|[@\\]|\bwww\.|\w{3,}\.\w{2,}", re.IGNORECASE)
 NAME_LENGTH = 60
 
 
@@ -201,8 +202,13 @@ def base_vars(tenant: Tenant, message: Outgoing) -> MessageVars:
 
 
 def clean(text: str) -> str:
-    """A name as it may stand in a subject line: one short line without control characters."""
-    return " ".join(CONTROL.sub(" ", text).split())[:NAME_LENGTH]
+    """A name as it may stand in a subject line: one short line without control characters.
+
+    Empty where it looks like an address: signing up strangers under the name "win at evil.example"
+    would have our mail carry the link.
+    """
+    name = " ".join(CONTROL.sub(" ", text).split())[:NAME_LENGTH]
+    return "" if LINK.search(name) else name
 
 
 async def render(

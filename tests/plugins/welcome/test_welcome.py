@@ -79,6 +79,26 @@ async def test_renders_with_any_name(alpha: TenantScope, name: str, tone: str) -
     assert "\n" not in message.rendered.subject
 
 
+@pytest.mark.parametrize(
+    ("name", "greeted"),
+    [
+        ("Win at www.evil.example", "there"),
+        ("https://evil.example/x", "there"),
+        ("evil.example", "there"),
+        ("eve@evil.example", "there"),
+        ("St.John", "St.John"),
+        ("J. R. R.", "J. R. R."),
+        ("Anne-Marie", "Anne-Marie"),
+    ],
+)
+async def test_a_name_carries_no_link(alpha: TenantScope, name: str, greeted: str) -> None:
+    ids = await add_customers(alpha, first_name=name)
+    batch = await add_messages(alpha, await add_campaign(alpha), ids)
+    [message] = await rendered(alpha, batch)
+    assert message.rendered is not None
+    assert f"Hello {greeted}," in message.rendered.text
+
+
 async def test_other_campaigns_mails_are_left_alone(alpha: TenantScope) -> None:
     from kernel.contracts.delivery import MessageVars
 
