@@ -117,9 +117,12 @@ async def plan(core: Core, tenant_id: str, turn: Turn) -> bool:
         won = await ctx.db.fetch(
             _RECORD, tenant_id, [slot.job for slot in slots], [slot.at for slot in slots]
         )
-        ours = {row["job"] for row in won} & {slot.job for slot in slots if slot.run}
-        long = [jobs[name].value.long for name in sorted(ours)]
-        await ctx.db.execute(_TASKS, tenant_id, sorted(ours), long)
+        ours = {row["job"] for row in won}
+        # Earlier slots first: what computes at night runs before what proposes in the morning, even
+        # where a turned clock makes both due at once.
+        names = [s.job for s in sorted(slots, key=lambda s: s.at) if s.run and s.job in ours]
+        long = [jobs[name].value.long for name in names]
+        await ctx.db.execute(_TASKS, tenant_id, names, long)
         for lane in {"kernel.long" if one else "kernel.task" for one in long}:
             wake(ctx, lane)
     return False
