@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import click
@@ -34,10 +35,23 @@ customers_option = click.option(
 )
 @customers_option
 @seed_option
+@click.option(
+    "--start",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The first day to turn; without it, the last one is yesterday.",
+)
 @click.option("--once", is_flag=True, help="End when the days are over; do not keep running.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON and nothing else.")
 @click.pass_obj
-def demo(program: Any, days: int, customers: int, seed: int, once: bool, as_json: bool) -> None:
+def demo(
+    program: Any,
+    days: int,
+    customers: int,
+    seed: int,
+    start: datetime | None,
+    once: bool,
+    as_json: bool,
+) -> None:
     """Make a pretend shop, turn its clock, and see what the engine does.
 
     Starts what it needs, prints each step, and then keeps the admin running. Run again, it goes on
@@ -45,7 +59,14 @@ def demo(program: Any, days: int, customers: int, seed: int, once: bool, as_json
     """
     from plugins.sandbox.demo import Wish, run_demo
 
-    wish = Wish(days=days, customers=customers, seed=seed, once=once, as_json=as_json)
+    wish = Wish(
+        days=days,
+        customers=customers,
+        seed=seed,
+        start=start.date() if start else None,
+        once=once,
+        as_json=as_json,
+    )
     asyncio.run(run_demo(program.settings, program.board, wish))
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
+from time import perf_counter
 from zoneinfo import ZoneInfo
 
 import click
@@ -29,6 +29,7 @@ class Wish:
     days: int
     customers: int
     seed: int
+    start: date | None = None
     once: bool
     as_json: bool
 
@@ -43,7 +44,7 @@ async def run_demo(settings, board, wish: Wish) -> None:
     # The screen tells what happens; the log would tell it twice.
     logging.getLogger().setLevel(max(logging.WARNING, logging.getLogger().level))
     screen = Screen()
-    began = time.perf_counter()
+    began = perf_counter()
     async with contextlib.AsyncExitStack() as stack:
         with screen.step("Database and queue") as step:
             engine = await stack.enter_async_context(
@@ -59,7 +60,7 @@ async def run_demo(settings, board, wish: Wish) -> None:
         await _shop(engine, tenant_id, wish, screen)
         await _turn(engine, tenant_id, wish, screen)
         async with engine.core.tenant_scope(tenant_id) as ctx:
-            summary = await report.summary(ctx, time.perf_counter() - began)
+            summary = await report.summary(ctx, perf_counter() - began)
         if wish.as_json:
             click.echo(report.as_json(summary))
         else:
@@ -100,7 +101,7 @@ async def _shop(engine: Engine, tenant_id: str, wish: Wish, screen: Screen) -> N
     with screen.step("Pretend shop") as step:
         made = []
         async with engine.core.tenant_scope(tenant_id, "demo") as ctx:
-            await set_clock(ctx, beginning(ctx, wish.days), force=True)
+            await set_clock(ctx, beginning(ctx, wish.days, wish.start), force=True)
             plan = Plan(seed=wish.seed, customers=wish.customers)
             await open_shop(ctx, plan, lambda what, count: made.append(f"{count:,} {what}"))
             name = ctx.tenant.name
@@ -110,10 +111,11 @@ async def _shop(engine: Engine, tenant_id: str, wish: Wish, screen: Screen) -> N
         step("events delivered, customers' rhythms computed")
 
 
-def beginning(ctx: Context, days: int) -> datetime:
-    """The shop's midnight so many days ago, so that the turned days end about today."""
-    local = ctx.now.astimezone(ZoneInfo(ctx.tenant.timezone)) - timedelta(days=days)
-    return local.replace(hour=0, minute=0, second=0, microsecond=0)
+def beginning(ctx: Context, days: int, start: date | None = None) -> datetime:
+    """The shop's midnight of `start`, or so many days ago, so that the turned days end today."""
+    zone = ZoneInfo(ctx.tenant.timezone)
+    day = start or ctx.now.astimezone(zone).date() - timedelta(days=days)
+    return datetime.combine(day, time(0), zone)
 
 
 async def _turn(engine: Engine, tenant_id: str, wish: Wish, screen: Screen) -> None:
