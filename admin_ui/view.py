@@ -12,9 +12,10 @@ from litestar.response import Redirect, Template
 from litestar.status_codes import HTTP_303_SEE_OTHER
 
 from admin_ui.formats import Formats
+from admin_ui.said import Tone, hear, say
 from kernel.pipeline import campaigns
 from kernel.sdk import Context, InvalidInput
-from kernel.web.visit import Tone, say
+from kernel.web.visit import visit
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,21 +25,23 @@ if TYPE_CHECKING:
 Req = Request[Any, Any, Any]
 
 
-async def page(ctx: Context, template: str, *, code: int = 200, **context: Any) -> Template:
+async def page(request: Req, template: str, *, code: int = 200, **context: Any) -> Template:
     """The page `admin_ui/<template>` in the frame, with `f` to write numbers and times."""
-    waiting = await campaigns.count(ctx, "waiting")
+    ctx: Context = visit(request).ctx
+    said, cookies = hear(request)
+    frame = {"waiting": await campaigns.count(ctx, "waiting"), "said": said}
     return Template(
         f"admin_ui/{template}",
-        context={"f": Formats(ctx), "waiting": waiting, "tenant": ctx.tenant, **context},
+        context={"f": Formats(ctx), "tenant": ctx.tenant, **frame, **context},
         status_code=code,
+        cookies=cookies,
     )
 
 
 def back(request: Req, path: str, said: str = "", tone: Tone = "good") -> Redirect:
     """To `path` after a POST, where the sentence is shown."""
-    if said:
-        say(request, said, tone)
-    return Redirect(path, status_code=HTTP_303_SEE_OTHER)
+    cookies = [say(request, said, tone)] if said else []
+    return Redirect(path, status_code=HTTP_303_SEE_OTHER, cookies=cookies)
 
 
 def query(path: str, **values: object) -> str:

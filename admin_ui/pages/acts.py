@@ -155,7 +155,7 @@ async def _edit_page(
     code: int = 200,
 ) -> Response[Any]:
     return await page(
-        ctx,
+        request,
         "edit_copy.html",
         code=code,
         campaign=campaign,

@@ -8,12 +8,12 @@ from uuid import UUID
 from litestar import get
 from litestar.response import Template
 
+from admin_ui.panels import draw
 from admin_ui.view import Req, page, query
 from kernel.contracts.campaigns import CampaignStatus
 from kernel.pipeline import approvals, campaigns, compose, messages, variants, why
 from kernel.pipeline.campaigns import CampaignView
 from kernel.sdk import Context, InvalidInput
-from kernel.web.panels import draw
 from kernel.web.visit import visit
 
 PAGE = 20
@@ -38,14 +38,16 @@ STATES = {
 
 
 @get("/campaigns")
-async def listing(ctx: Context, status: str = "", before: UUID | None = None) -> Template:
+async def listing(
+    ctx: Context, request: Req, status: str = "", before: UUID | None = None
+) -> Template:
     """Newest first, each with its law, and the sums of those on the page."""
     if status and status not in STATUSES:
         raise InvalidInput(f"There is no status “{status}”.", "Choose one above the list.")
     found = await campaigns.page(ctx, status, before, PAGE + 1)
     shown = found[:PAGE]
     return await page(
-        ctx,
+        request,
         "campaigns.html",
         campaigns=shown,
         sums={key: sum(getattr(one.law, key) for one in shown) for key in LAW},
@@ -72,7 +74,7 @@ async def overview_page(
     sample = await messages.page(ctx, campaign_id, STATES["waiting"] + STATES["sent"], limit=6)
     decided = [one.decision_id for one in sample if one.decision_id]
     return await page(
-        ctx,
+        request,
         "campaign.html",
         code=code,
         tab="overview",
@@ -117,7 +119,7 @@ async def ledger(
     shown = found[:MESSAGES]
     path = f"/app/campaigns/{campaign_id}/messages"
     return await page(
-        ctx,
+        request,
         "messages.html",
         stories=await why.stories(ctx, [one.decision_id for one in shown if one.decision_id]),
         tab="messages",
@@ -135,7 +137,7 @@ async def words(ctx: Context, request: Req, campaign_id: UUID) -> Template:
     """The words of every variant, each with a way to change them."""
     campaign = await campaigns.get(ctx, campaign_id)
     return await page(
-        ctx,
+        request,
         "copy.html",
         tab="copy",
         campaign=campaign,

@@ -7,12 +7,12 @@ from typing import get_args
 from litestar import get
 from litestar.response import Template
 
+from admin_ui.panels import draw
 from admin_ui.view import Req, page, query
 from kernel.contracts.profiles import ConsentState
 from kernel.pipeline import why
 from kernel.profiles import repo
 from kernel.sdk import Context, InvalidInput
-from kernel.web.panels import draw
 
 PAGE = 50
 CONSENTS = get_args(ConsentState)
@@ -20,7 +20,7 @@ CONSENTS = get_args(ConsentState)
 
 @get("/customers")
 async def listing(
-    ctx: Context, q: str = "", consent: str = "", after: int | None = None
+    ctx: Context, request: Req, q: str = "", consent: str = "", after: int | None = None
 ) -> Template:
     """Newest first; `q` is the beginning of a name or address, or the shop's own id."""
     if consent and consent not in CONSENTS:
@@ -29,7 +29,7 @@ async def listing(
     found = await repo.customers_page(ctx, q, after, PAGE, consent or None)  # type: ignore[arg-type]
     path = "/app/customers"
     return await page(
-        ctx,
+        request,
         "customers.html",
         customers=found.customers,
         q=q,
@@ -47,7 +47,7 @@ async def one(ctx: Context, request: Req, customer_id: int, before: str = "") ->
     timeline = await repo.timeline(ctx, customer_id, before, limit=25)
     path = f"/app/customers/{customer_id}"
     return await page(
-        ctx,
+        request,
         "customer.html",
         customer=customer,
         traits=await repo.traits(ctx, customer_id),

@@ -9,6 +9,7 @@ from litestar import Response, get
 from litestar.response import Template
 
 from admin_ui import brand
+from admin_ui.panels import draw
 from admin_ui.view import Req, page
 from kernel.events.dead import dead_count
 from kernel.jobs.progress import progress_page
@@ -16,7 +17,6 @@ from kernel.pipeline import campaigns, messages
 from kernel.profiles.repo import customers_page
 from kernel.sdk import Context
 from kernel.tenancy import health
-from kernel.web.panels import draw
 from kernel.web.visit import visit
 
 DAY = timedelta(days=1)
@@ -28,7 +28,7 @@ async def home(ctx: Context, request: Req) -> Template:
     recent = await campaigns.page(ctx, limit=30)
     today = [one for one in recent if one.proposed_at > ctx.now - DAY]
     return await page(
-        ctx,
+        request,
         "home.html",
         waits=await campaigns.page(ctx, "waiting", limit=5),
         recent=recent[:6],

@@ -7,10 +7,10 @@ from uuid import UUID
 from litestar import Response, get
 from litestar.response import Template
 
+from admin_ui.panels import draw
 from admin_ui.view import Req, page
 from kernel.pipeline import messages, why
 from kernel.sdk import Conflict, Context
-from kernel.web.panels import draw
 
 # Styles of mails are inline. No script, no form, no link out of the frame; pictures by https only.
 MAIL_POLICY = (
@@ -30,7 +30,7 @@ async def message(ctx: Context, request: Req, message_id: UUID, variant: str = "
     except Conflict as error:
         cannot = str(error)
     return await page(
-        ctx,
+        request,
         "message.html",
         message=found,
         rendered=rendered,
@@ -53,7 +53,7 @@ async def mail(ctx: Context, message_id: UUID, variant: str = "") -> Response[st
 
 
 @get("/decisions/{decision_id:uuid}")
-async def decision(ctx: Context, decision_id: UUID, replay: bool = False) -> Template:
+async def decision(ctx: Context, request: Req, decision_id: UUID, replay: bool = False) -> Template:
     """A decision with all it rested on; with `replay`, computed again and compared."""
     story = await why.story(ctx, decision_id)
     same, cannot = None, ""
@@ -63,5 +63,5 @@ async def decision(ctx: Context, decision_id: UUID, replay: bool = False) -> Tem
         except Conflict as error:
             cannot = str(error)
     return await page(
-        ctx, "decision.html", story=story, record=story.record, same=same, cannot=cannot
+        request, "decision.html", story=story, record=story.record, same=same, cannot=cannot
     )

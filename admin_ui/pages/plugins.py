@@ -35,7 +35,7 @@ async def listing(ctx: Context, request: Req) -> Template:
     for plugin in visit(request).core.board.plugins.values():
         found[plugin.manifest.kind].append(plugin)
     return await page(
-        ctx,
+        request,
         "plugins.html",
         groups=[(KINDS[kind], some) for kind, some in found.items() if some],
         on=ctx.enabled,
@@ -95,7 +95,7 @@ async def _page(
         given = await switches.stored_settings(ctx, plugin.name)
     board = (await health.page(ctx, limit=50)).rows
     return await page(
-        ctx,
+        request,
         "plugin.html",
         code=code,
         plugin=plugin,

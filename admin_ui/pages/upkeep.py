@@ -19,11 +19,12 @@ PAGE = 50
 
 
 @get("/dead-letters")
-async def dead_letters(ctx: Context, after: str = "", task: int = 0) -> Template:
+async def dead_letters(ctx: Context, request: Req, after: str = "", task: int = 0) -> Template:
     """Events that a plugin could not handle and tasks that failed for good, with their errors.
 
     Args:
         ctx: the tenant.
+        request: for the frame.
         after: the mark of the last letter of the page before.
         task: the id of the last task of the page before.
     """
@@ -31,7 +32,7 @@ async def dead_letters(ctx: Context, after: str = "", task: int = 0) -> Template
     shown = found[:PAGE]
     tasks = await dead_jobs.dead_tasks(ctx, task, PAGE + 1)
     return await page(
-        ctx,
+        request,
         "dead_letters.html",
         letters=shown,
         first="/app/dead-letters" if after else "",
@@ -64,11 +65,11 @@ async def replay(ctx: Context, request: Req) -> Redirect:
 
 
 @get("/work")
-async def work(ctx: Context) -> Template:
+async def work(ctx: Context, request: Req) -> Template:
     """Imports and long jobs: how far they are, and what came of them."""
     lines = await progress_page(ctx, limit=PAGE)
     return await page(
-        ctx,
+        request,
         "work.html",
         running=[line for line in lines if line.state == "running"],
         finished=[line for line in lines if line.state != "running"],
@@ -85,9 +86,9 @@ async def clear_health(ctx: Context, request: Req) -> Redirect:
 
 
 @get("/stop")
-async def stop(ctx: Context) -> Template:
+async def stop(ctx: Context, request: Req) -> Template:
     """The switch, and who turned it before."""
-    return await _stop_page(ctx)
+    return await _stop_page(ctx, request)
 
 
 @post("/stop")
@@ -96,7 +97,7 @@ async def halt(ctx: Context, request: Req) -> Response[Any]:
     try:
         done = await switches.halt_tenant(ctx, text_of(await request.form(), "reason"))
     except InvalidInput as error:
-        return await _stop_page(ctx, str(error), code=422)
+        return await _stop_page(ctx, request, str(error), code=422)
     said = "Sending is stopped. Nothing is lost." if done else "Sending was stopped already."
     return back(request, "/app/stop", said)
 
@@ -108,7 +109,7 @@ async def resume(ctx: Context, request: Req) -> Redirect:
     return back(request, "/app/stop", "Sending goes on." if done else "It was not stopped.")
 
 
-async def _stop_page(ctx: Context, wrong: str = "", *, code: int = 200) -> Template:
+async def _stop_page(ctx: Context, request: Req, wrong: str = "", *, code: int = 200) -> Template:
     trail = (await audit.page(ctx, limit=50)).rows
     turned = [row for row in trail if row["action"].startswith(("tenant.", "everything."))]
-    return await page(ctx, "stop.html", code=code, wrong=wrong, turned=turned)
+    return await page(request, "stop.html", code=code, wrong=wrong, turned=turned)

@@ -12,7 +12,7 @@ from litestar.plugins.jinja import JinjaTemplateEngine
 from markupsafe import Markup
 
 from kernel.web.auth import csrf_token
-from kernel.web.visit import Tone, Visit
+from kernel.web.visit import Visit
 
 if TYPE_CHECKING:
     from kernel.contracts.tenancy import Tenant
@@ -28,7 +28,6 @@ class Shell:
     actor: str
     path: str
     enabled: frozenset[str]
-    said: list[tuple[str, Tone]]
 
 
 def folders(board: Plugboard, name: str) -> dict[str, Path]:
@@ -74,13 +73,11 @@ def _visit(context: Mapping[str, Any]) -> Visit:
 
 def _shell(context: Mapping[str, Any], /) -> Shell:
     visit = _visit(context)
-    visit.shown = True
     return Shell(
         tenant=visit.ctx.tenant,
         actor=visit.ctx.actor,
         path=context["request"].scope["path"],
         enabled=visit.ctx.enabled,
-        said=[*visit.heard, *visit.said],
     )
 
 

@@ -5,17 +5,14 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable
-from datetime import timedelta
-from http.cookies import SimpleCookie
 from typing import TYPE_CHECKING, Any
 
 import structlog
 from litestar import Request
 from litestar.enums import ScopeType
 
-from kernel.contracts.errors import Forbidden, NotFound, Unavailable
-from kernel.web import signing
-from kernel.web.auth import SAFE, Session, cookie_name, session_of, still_signed_in
+from kernel.contracts.errors import NotFound, Unavailable
+from kernel.web.auth import SAFE, Session, session_of, still_signed_in
 from kernel.web.errors import answer
 from kernel.web.visit import Visit
 
@@ -100,7 +97,6 @@ async def _let_in(
     visit = Visit(core=core, ctx=ctx, plugin=plugin, session=session)
     if session is not None:
         await still_signed_in(ctx, session)
-        visit.heard = _heard(core, request)
     request.scope["state"]["visit"] = visit
     return visit
 
@@ -117,7 +113,6 @@ async def _run(
         nonlocal status
         if message["type"] == "http.response.start":
             status = message["status"]
-            message["headers"] = [*message["headers"], *_leave_said(visit, status)]
             limit.reschedule(None)
         if safe:
             await send(message)
@@ -133,39 +128,3 @@ async def _run(
         raise Unavailable("This page took too long.", "Try again in a minute.") from error
     if status >= 400:
         raise _Undo
-
-
-def _said_name(core: Core) -> str:
-    return f"{cookie_name(core)}_said"
-
-
-def _heard(core: Core, request: Request[Any, Any, Any]) -> list[Any]:
-    token = request.cookies.get(_said_name(core))
-    if not token:
-        return []
-    try:
-        said: list[Any] = signing.verify(core.links.secret, "said", token, core.clock.now())["said"]
-    except Forbidden:
-        return []
-    return said
-
-
-def _leave_said(visit: Visit, status: int) -> list[tuple[bytes, bytes]]:
-    """The cookie that carries sentences over a redirect, or the one that clears it once shown."""
-    core = visit.core
-    name = _said_name(core)
-    cookie: SimpleCookie = SimpleCookie()
-    if visit.said and 300 <= status < 400:
-        claims = {"said": visit.said[:5]}
-        lasts = timedelta(minutes=5)
-        cookie[name] = signing.sign(core.links.secret, "said", claims, core.clock.now(), lasts)
-    elif visit.shown and visit.heard:
-        cookie[name] = ""
-        cookie[name]["max-age"] = 0
-    else:
-        return []
-    cookie[name]["path"] = "/"
-    cookie[name]["httponly"] = True
-    cookie[name]["samesite"] = "Lax"
-    cookie[name]["secure"] = core.production
-    return [(b"set-cookie", cookie[name].OutputString().encode())]

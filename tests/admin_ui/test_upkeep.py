@@ -3,6 +3,7 @@ from kernel.events.outbox import emit
 from kernel.jobs.progress import progress
 from kernel.tenancy import switches
 from kernel.tenancy.core import Core
+from kernel.web.auth import cookie_name
 from tests.admin_ui.browser import HOSTILE, Browser
 
 DEAD = """INSERT INTO events_delivery (tenant_id, event_id, subscription, state, attempts, error)
@@ -87,6 +88,9 @@ async def test_plugins_are_switched(core: Core, client: Browser) -> None:
     assert page.count("Always on") == 2
     page = await client.submit("/app/plugins/winback/switch", to="off")
     assert "Winback is off" in page
+    assert "Winback is off" not in await client.see("/app/plugins")  # said once
+    client.cookies.set(f"{cookie_name(core)}_said", "forged", domain="mail.test", path="/")
+    assert "forged" not in await client.see("/app/plugins")
     async with core.tenant_scope("alpha") as ctx:
         assert "winback" not in ctx.enabled
     await client.submit("/app/plugins/winback/switch", to="on")

@@ -9,7 +9,6 @@ from litestar import Request, Response, get, post
 from litestar.response import Redirect, Template
 
 from kernel.sdk import Context, InvalidInput, Manifest, Panel, hookimpl
-from kernel.web.visit import say
 
 MANIFEST = Manifest(
     name="probe", version="1.0.0", title="Probe", summary="Tries the walls.", kind="tool"
@@ -46,7 +45,7 @@ async def write_on_get(ctx: Context) -> str:
 
 
 @post("/rename")
-async def rename(ctx: Context, request: Request[Any, Any, Any], fail: str = "") -> Response[Any]:
+async def rename(ctx: Context, fail: str = "") -> Response[Any]:
     await ctx.db.execute(RENAME, ctx.tenant.id, "renamed")
     if fail == "raise":
         raise RuntimeError
@@ -57,7 +56,6 @@ async def rename(ctx: Context, request: Request[Any, Any, Any], fail: str = "") 
             "CREATE TEMP TABLE late (a int PRIMARY KEY DEFERRABLE INITIALLY DEFERRED) ON COMMIT DROP"
         )
         await ctx.db.execute("INSERT INTO late VALUES (1), (1)")
-    say(request, "Renamed <b>it</b>.")
     return Redirect("/app/x/probe/page", status_code=303)
 
 

@@ -67,7 +67,7 @@ async def _one(
     request: Request[Any, Any, Any], env: Environment, owned: Owned[Panel], subject: Any
 ) -> Markup | None:
     ctx: Any = visit(request).ctx
-    async with asyncio.timeout(DEADLINE), ctx.db.conn.transaction():
+    async with asyncio.timeout(DEADLINE), ctx.savepoint():
         data = await owned.value.data(ctx, subject)
         if data is None:
             return None
