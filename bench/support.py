@@ -29,9 +29,7 @@ async def bench_core(plugins: Sequence[str] = ()) -> AsyncIterator[Core]:
 
     Durable commits stay on, as in production; only the tests switch them off.
     """
-    from kernel.testing.pytest_plugin import _loadable  # TEMPORARY
-
-    board = build_plugboard(**_loadable())
+    board = build_plugboard()
     async with embedded_servers(FOLDER, redis=False) as urls:
         name = f"bench_{database.unique_name()}"
         url = await database.clone(urls.database_url, board, name)

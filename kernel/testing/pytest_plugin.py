@@ -47,22 +47,7 @@ def board() -> Plugboard:
     """The plugboard with every installed plugin."""
     from kernel.plugboard.board import build_plugboard
 
-    return build_plugboard(**_loadable())  # TEMPORARY while plugins are being written
-
-
-def _loadable() -> dict[str, tuple[str, ...]]:
-    import importlib
-    from importlib.metadata import entry_points
-
-    names = []
-    for point in entry_points(group="mailwright.plugins"):
-        try:
-            importlib.import_module(point.value)
-            names.append(point.name)
-        except ImportError:
-            pass
-    mandatory = tuple(n for n in ("compliance", "admin_ui") if n in names)
-    return {"only": tuple(names), "mandatory": mandatory}
+    return build_plugboard()
 
 
 @pytest.fixture(scope="session")
