@@ -7,14 +7,15 @@ orders under either id find them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from kernel.profiles.consent import apply_consent
 from kernel.profiles.frames import CUSTOMERS, MOMENT, clean_tags, conform
-from kernel.profiles.staging import query_frame, stage
+from kernel.profiles.staging import new_ids, query_frame, stage
+from kernel.profiles.totals import SUMS
 
 if TYPE_CHECKING:
     from kernel.contracts.context import Context
@@ -41,12 +42,14 @@ _FOUND = {
     "nameless": pl.Int8,
 }
 
-_INSERT = """
-INSERT INTO profiles_customer (tenant_id, external_id, email, first_name, last_name, country,
-  timezone, locale, tags, created_at, source)
-SELECT $1, external_id, email, first_name, last_name, country, timezone, locale,
-  string_to_array(tags, ','), coalesce(created_at, $2::timestamptz), source
-FROM stage_new ORDER BY n RETURNING id, external_id, email
+_INSERT = f"""
+INSERT INTO profiles_customer (tenant_id, id, external_id, email, first_name, last_name, country,
+  timezone, locale, tags, created_at, source, orders_count, total_spent, first_order_at,
+  last_order_at)
+SELECT $1, n.id, external_id, email, first_name, last_name, country, timezone, locale,
+  string_to_array(tags, ','), coalesce(created_at, $3::timestamptz), source,
+  coalesce(s.orders_count, 0), coalesce(s.total_spent, 0), s.first_order_at, s.last_order_at
+FROM stage_new n LEFT JOIN ({SUMS.format(people="stage_new")}) s ON s.id = n.id ORDER BY n.id
 """
 
 _NEW_WINS = "coalesce(nullif(s.{0}, ''), c.{0})"
@@ -79,16 +82,23 @@ SELECT $1, external_id, id FROM stage_alias ON CONFLICT DO NOTHING
 
 @dataclass(frozen=True, kw_only=True)
 class People:
-    """Who the rows of a frame are: `ids` in their order (null: nobody), and what was done."""
+    """Who the rows of a frame are, and what `write` will do about them."""
 
     ids: pl.Series
-    created: frozenset[int] = frozenset()
-    changed: frozenset[int] = frozenset()
-    noticed: dict[str, int] = field(default_factory=dict)
+    """Of the customers, in the order of the rows; null: nobody."""
+    people: pl.DataFrame
+    consents: pl.DataFrame
+    created: frozenset[int]
+    update: bool
+
+    @property
+    def noticed(self) -> dict[str, int]:
+        """Facts worth telling, with how many people they are true of."""
+        return _noticed(self.people)
 
 
 async def resolve(ctx: Context, frame: pl.DataFrame, *, update: bool) -> People:
-    """Finds or creates the customer of every row.
+    """Finds the customer of every row, or an id for those who are new. Nothing is written yet.
 
     Args:
         ctx: the tenant.
@@ -97,25 +107,40 @@ async def resolve(ctx: Context, frame: pl.DataFrame, *, update: bool) -> People:
             have. False when it merely mentions them (orders): only gaps are filled.
     """
     rows = conform(frame, CUSTOMERS, "customers").with_columns(
-        who=_WHO, tags=clean_tags(pl.col("tags"))
+        email=pl.col("email").str.strip_chars().str.to_lowercase().replace("", None),
+        tags=clean_tags(pl.col("tags")),
     )
+    rows = rows.with_columns(who=_WHO)
     people = _people(rows)
-    if not people.height:
-        return People(ids=pl.Series("id", [None] * rows.height, dtype=pl.Int64))
     await stage(ctx, "stage_people", people.select("n", "external_id", "email"))
     found = await query_frame(ctx, _FOUND, _FIND, ctx.tenant.id)
     people = _assign(people.join(found, on="n", maintain_order="left"), update)
-    created = await _insert(ctx, people)
-    people = people.join(created, on="owner", how="left", maintain_order="left").with_columns(
+    owners = people["owner"].drop_nulls().unique(maintain_order=True)
+    new = pl.DataFrame(
+        {"owner": owners, "new_id": await new_ids(ctx, "profiles_customer", owners.len())}
+    )
+    people = people.join(new, on="owner", how="left", maintain_order="left").with_columns(
         id=pl.coalesce("id", "new_id")
     )
-    changed = await _update(ctx, people, update)
-    changed |= await apply_consent(ctx, _consents(rows, people))
-    new = frozenset(created["new_id"].to_list())
     ids = rows.select("who").join(
         people.select("who", "id"), on="who", how="left", maintain_order="left"
     )
-    return People(ids=ids["id"], created=new, changed=changed - new, noticed=_noticed(people))
+    return People(
+        ids=ids["id"],
+        people=people,
+        consents=_consents(rows, people),
+        created=frozenset(new["new_id"].to_list()),
+        update=update,
+    )
+
+
+async def write(ctx: Context, found: People) -> frozenset[int]:
+    """Creates who is new, with the totals of orders already written under their ids, and writes what
+    is new about the others, whose ids are returned.
+    """
+    await _insert(ctx, found.people)
+    changed = await _update(ctx, found.people, found.update)
+    return (changed | await apply_consent(ctx, found.consents)) - found.created
 
 
 _WHO = (
@@ -168,26 +193,20 @@ def _assign(people: pl.DataFrame, update: bool) -> pl.DataFrame:
     )
 
 
-async def _insert(ctx: Context, people: pl.DataFrame) -> pl.DataFrame:
-    """Creates the new people; `owner` -> `new_id`."""
+async def _insert(ctx: Context, people: pl.DataFrame) -> None:
     new = (
         people.filter(pl.col("owner").is_not_null())
-        .group_by("owner", maintain_order=True)
+        .group_by("id", maintain_order=True)
         .agg(
             pl.col("external_id").filter(pl.col("n") == pl.col("owner")).first(),
             pl.col("email").first(),
             pl.col("created_at").min(),
             *_last_said(),
         )
-        .rename({"owner": "n"})
     )
-    schema = {"id": pl.Int64, "external_id": pl.String, "email": pl.String}
-    if not new.height:
-        return pl.DataFrame(schema={"owner": pl.Int64, "new_id": pl.Int64})
-    await stage(ctx, "stage_new", new)
-    made = await query_frame(ctx, schema, _INSERT, ctx.tenant.id, ctx.now)
-    both = new.select("n", key=_WHO).join(made.select("id", key=_WHO), on="key")
-    return both.select(owner="n", new_id="id")
+    if new.height:
+        await stage(ctx, "stage_new", new)
+        await ctx.db.execute(_INSERT, ctx.tenant.id, ctx.tenant.currency, ctx.now)
 
 
 async def _update(ctx: Context, people: pl.DataFrame, update: bool) -> frozenset[int]:

@@ -12,7 +12,7 @@ from kernel.contracts.base import Frozen, canonical, new_id
 from kernel.contracts.events import ImportFinished
 from kernel.events.outbox import emit
 from kernel.profiles import orders, products
-from kernel.profiles.customers import resolve
+from kernel.profiles.customers import resolve, write
 from kernel.profiles.orders import MergedOrders
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ async def merge_customers(ctx: Context, frame: pl.DataFrame) -> Counts:
     differ, the later row counts. No events are emitted: see `finish_import` and `create_customers`.
     """
     people = await resolve(ctx, frame, update=True)
-    ids = set(people.ids.drop_nulls())
-    created, changed = len(people.created), len(people.changed)
+    changed = len(await write(ctx, people))
+    created, ids = len(people.created), set(people.ids.drop_nulls())
     return Counts(
         created=created,
         changed=changed,

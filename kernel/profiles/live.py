@@ -10,7 +10,7 @@ from kernel.contracts.events import CustomerCreated, OrderPlaced
 from kernel.events.outbox import emit
 from kernel.profiles import orders as order_merge
 from kernel.profiles.consent import set_consents
-from kernel.profiles.customers import resolve
+from kernel.profiles.customers import resolve, write
 from kernel.profiles.frames import CUSTOMERS, ORDERS, conform
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ async def create_customers(ctx: Context, frame: pl.DataFrame) -> list[int]:
     """
     frame = conform(frame, CUSTOMERS, "customers")
     people = await resolve(ctx, frame.with_columns(consent=pl.lit("")), update=True)
+    await write(ctx, people)
     rows = frame.with_columns(people.ids.alias("id"), pl.col("created_at").fill_null(ctx.now))
     await _tell_created(ctx, people.created, rows.select("id", at="created_at"))
     said = (

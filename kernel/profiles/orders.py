@@ -16,8 +16,9 @@ import polars as pl
 
 from kernel.contracts.errors import InvalidInput
 from kernel.profiles.customers import People, resolve
+from kernel.profiles.customers import write as write_customers
 from kernel.profiles.frames import LINES, ORDERS, conform
-from kernel.profiles.staging import query_frame, stage
+from kernel.profiles.staging import new_ids, query_frame, stage
 from kernel.profiles.totals import recompute
 
 if TYPE_CHECKING:
@@ -28,21 +29,21 @@ SELECT s.n, o.id, o.content_hash, o.customer_id AS before
 FROM stage_seen s JOIN profiles_order o ON o.tenant_id = $1 AND o.external_id = s.external_id
 """
 _INSERT = """
-INSERT INTO profiles_order (tenant_id, external_id, customer_id, ordered_at, amount, currency, kind,
-  status, is_test, content_hash, source)
-SELECT $1, external_id, customer_id, ordered_at, amount, currency, kind, status, is_test,
+INSERT INTO profiles_order (tenant_id, id, external_id, customer_id, ordered_at, amount, currency,
+  kind, status, is_test, content_hash, source)
+SELECT $1, id, external_id, customer_id, ordered_at, amount, currency, kind, status, is_test,
   content_hash, source
-FROM stage_order WHERE id IS NULL ORDER BY n RETURNING id, external_id
+FROM stage_order WHERE is_new
 """
 _REPLACE = """
 UPDATE profiles_order o SET customer_id = s.customer_id, ordered_at = s.ordered_at,
   amount = s.amount, currency = s.currency, kind = s.kind, status = s.status, is_test = s.is_test,
   content_hash = s.content_hash, source = s.source
-FROM stage_order s WHERE s.id IS NOT NULL AND o.tenant_id = $1 AND o.id = s.id
+FROM stage_order s WHERE NOT s.is_new AND o.tenant_id = $1 AND o.id = s.id
 """
 _CLEAR = """
 DELETE FROM profiles_order_line l USING stage_order s
-WHERE s.id IS NOT NULL AND l.tenant_id = $1 AND l.order_id = s.id
+WHERE NOT s.is_new AND l.tenant_id = $1 AND l.order_id = s.id
 """
 _LINES = """
 INSERT INTO profiles_order_line (tenant_id, order_id, line_no, sku, title, quantity, unit_price,
@@ -100,8 +101,10 @@ async def merge(ctx: Context, orders: pl.DataFrame, lines: pl.DataFrame) -> Merg
         )
     work, people = await _with_customers(ctx, work)
     work = await _write(ctx, work, lines)
+    await write_customers(ctx, people)
     touched = pl.concat([work["customer_id"], work["before"]]).drop_nulls().unique()
-    await recompute(ctx, touched)
+    await recompute(ctx, touched.filter(~touched.is_in(list(people.created))))
+    foreign = work.filter(pl.col("currency") != ctx.tenant.currency).height
     outcome = pl.concat(
         [
             work.select("n", "external_id", "id", "customer_id", "what"),
@@ -110,7 +113,6 @@ async def merge(ctx: Context, orders: pl.DataFrame, lines: pl.DataFrame) -> Merg
             ),
         ]
     )
-    foreign = work.filter(pl.col("currency") != ctx.tenant.currency).height
     noticed = people.noticed | ({"foreign_currency": foreign} if foreign else {})
     return MergedOrders(
         outcome=outcome.sort("n").drop("n"),
@@ -134,12 +136,15 @@ def _hashed(orders: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl
     """Orders with `content_hash`; lines with `n` of their order and `line_no`, in a fixed order."""
     lines = (
         lines.join(orders.select("n", order="external_id"), on="order")
+        .with_columns(text=_joined("sku", "title", "quantity", "unit_price", "is_product"))
         .drop("order")
-        .sort("n", "sku", "title", "unit_price", "quantity", "is_product")
-        .with_columns(line_no=pl.int_range(1, pl.len() + 1, dtype=pl.Int32).over("n"))
+        .sort("n", "text")
     )
-    texts = lines.select("n", text=_joined("sku", "title", "quantity", "unit_price", "is_product"))
-    texts = texts.group_by("n").agg(pl.col("text").str.join("\x1e"))
+    texts = lines.group_by("n", maintain_order=True).agg(
+        pl.col("text").str.join("\x1e"), count=pl.len()
+    )
+    numbers = texts.select(pl.int_ranges(1, pl.col("count") + 1, dtype=pl.Int32).explode())
+    lines = lines.drop("text").with_columns(numbers.to_series().alias("line_no"))
     fields = [name for name in ORDERS if name != "source"]
     whole = orders.select("n", whole=_joined(*fields)).join(
         texts, on="n", how="left", maintain_order="left"
@@ -180,19 +185,22 @@ async def _with_customers(ctx: Context, work: pl.DataFrame) -> tuple[pl.DataFram
 
 async def _write(ctx: Context, work: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
     """Writes new and changed orders with their lines; returns them all with their id."""
+    work = work.with_columns(is_new=pl.col("id").is_null())
+    fresh = work.filter("is_new").select("n")
+    fresh = fresh.with_columns(fresh_id=await new_ids(ctx, "profiles_order", fresh.height))
+    work = work.join(fresh, on="n", how="left", maintain_order="left")
+    work = work.with_columns(id=pl.coalesce("id", "fresh_id"))
+    replaced = fresh.height < work.height
     columns = [
-        "n", "id", "external_id", "customer_id", "ordered_at", "amount", "currency", "kind",
-        "status", "is_test", "content_hash", "source",
+        "id", "external_id", "customer_id", "ordered_at", "amount", "currency", "kind", "status",
+        "is_test", "content_hash", "source", "is_new",
     ]  # fmt: skip
-    await stage(ctx, "stage_order", work.select(columns))
-    if work["id"].drop_nulls().len():
+    await stage(ctx, "stage_order", work.select(columns), joined=replaced)
+    if replaced:
         await ctx.db.execute(_REPLACE, ctx.tenant.id)
         await ctx.db.execute(_CLEAR, ctx.tenant.id)
-    schema = {"made": pl.Int64, "external_id": pl.String}
-    made = await query_frame(ctx, schema, _INSERT, ctx.tenant.id)
-    work = work.join(made, on="external_id", how="left", maintain_order="left")
-    work = work.with_columns(id=pl.coalesce("id", "made"))
+    await ctx.db.execute(_INSERT, ctx.tenant.id)
     rows = lines.join(work.select("n", order_id="id"), on="n", maintain_order="left")
-    await stage(ctx, "stage_line", rows.drop("n"))
+    await stage(ctx, "stage_line", rows.drop("n"), joined=False)
     await ctx.db.execute(_LINES, ctx.tenant.id)
     return work

@@ -28,16 +28,22 @@ _TYPES: dict[type[pl.DataType], str] = {
 CHUNK = 50_000
 
 
-async def stage(ctx: Context, table: str, frame: pl.DataFrame) -> None:
+async def stage(ctx: Context, table: str, frame: pl.DataFrame, *, joined: bool = True) -> None:
     """The rows of `frame` in the temporary table `table`, which replaces one of that name and is
     gone at the end of the transaction.
+
+    Args:
+        ctx: the tenant.
+        table: its name.
+        frame: the rows.
+        joined: True when it will be joined, so that the planner must know how large it is.
     """
     columns = ", ".join(f'"{name}" {_sql_type(dtype)}' for name, dtype in frame.schema.items())
     await ctx.db.execute(f"DROP TABLE IF EXISTS {table}")
     await ctx.db.execute(f"CREATE TEMP TABLE {table} ({columns}) ON COMMIT DROP")
     if frame.height:
         await ctx.db.copy_in(table, _csv(frame))
-    if frame.height > 1000:
+    if joined:
         await ctx.db.execute(f"ANALYZE {table}")
 
 
@@ -47,6 +53,13 @@ async def query_frame(ctx: Context, schema: dict[str, Any], sql: str, *args: Any
     await ctx.db.copy_out(sql, *args, output=buffer)
     buffer.seek(0)
     return pl.read_csv(buffer, schema=schema)
+
+
+async def new_ids(ctx: Context, table: str, count: int) -> pl.Series:
+    """So many ids of `table` that nobody has or will get."""
+    sql = f"SELECT nextval('{table}_id_seq') AS id FROM generate_series(1, $1::int)"
+    frame = await query_frame(ctx, {"id": pl.Int64}, sql, count)
+    return frame["id"].sort()
 
 
 def _sql_type(dtype: pl.DataType) -> str:

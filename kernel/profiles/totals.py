@@ -15,18 +15,22 @@ if TYPE_CHECKING:
 # spent; who returned more than we ever saw them buy (a history cut at its beginning) spent nothing,
 # not less. Amounts in another currency are kept on the order and left out of the sum: without the
 # rate of that day any number would be a guess.
-_TOTALS = """
-WITH sums AS (
+SUMS = """
   SELECT t.id,
     count(*) FILTER (WHERE o.kind = 'order' AND counts) AS orders_count,
     greatest(coalesce(sum(o.amount) FILTER (WHERE counts AND o.currency = $2), 0), 0) AS total_spent,
     min(o.ordered_at) FILTER (WHERE o.kind = 'order' AND counts) AS first_order_at,
     max(o.ordered_at) FILTER (WHERE o.kind = 'order' AND counts) AS last_order_at,
     min(o.ordered_at) AS known_since
-  FROM stage_touched t
+  FROM {people} t
   LEFT JOIN (SELECT *, status = 'placed' AND NOT is_test AS counts FROM profiles_order
              WHERE tenant_id = $1) o ON o.customer_id = t.id
-  GROUP BY t.id)
+  GROUP BY t.id
+"""
+"""SELECT of the totals of the customers whose ids stand in the table {people}; $2 is the currency."""
+
+_UPDATE = f"""
+WITH sums AS ({SUMS.format(people="stage_touched")})
 UPDATE profiles_customer c SET orders_count = s.orders_count, total_spent = s.total_spent,
   first_order_at = s.first_order_at, last_order_at = s.last_order_at,
   created_at = least(c.created_at, s.known_since), updated_at = now()
@@ -43,4 +47,4 @@ async def recompute(ctx: Context, customer_ids: pl.Series) -> None:
     if not customer_ids.len():
         return
     await stage(ctx, "stage_touched", pl.DataFrame({"id": customer_ids.cast(pl.Int64)}))
-    await ctx.db.execute(_TOTALS, ctx.tenant.id, ctx.tenant.currency)
+    await ctx.db.execute(_UPDATE, ctx.tenant.id, ctx.tenant.currency)

@@ -68,9 +68,10 @@ def identifier(column: pl.Series) -> pl.Series:
     """
     if column.dtype.is_integer():
         return column.cast(pl.String)
-    return by_value(
-        text(column), lambda ids: ids.str.replace(r"^'+", "").str.replace(r"^(\d+)\.0$", "$1")
-    )
+    ids = text(column)
+    if (ids.str.starts_with("'") | ids.str.ends_with(".0")).any():
+        ids = ids.str.replace(r"^'+", "").str.replace(r"^(\d+)\.0$", "$1")
+    return ids
 
 
 def number(column: pl.Series, dtype: pl.DataType, mark: str = ".") -> pl.Series:

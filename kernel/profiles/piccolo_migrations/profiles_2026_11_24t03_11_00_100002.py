@@ -1,6 +1,6 @@
 """Customers, products, orders and their lines, traits, imports."""
 
-from kernel.db.ddl import tenant_table
+from kernel.db.ddl import APP_ROLE, SYSTEM_ROLE, tenant_table
 from kernel.db.migrate import sql_migration
 
 ID = "2026-11-24T03:11:00:100002"
@@ -31,14 +31,14 @@ SQL = f"""
   updated_at timestamptz NOT NULL DEFAULT now()''', "id")}
 CREATE UNIQUE INDEX profiles_customer_external ON profiles_customer (tenant_id, external_id)
   WHERE external_id <> '';
-CREATE UNIQUE INDEX profiles_customer_email ON profiles_customer (tenant_id, email)
+-- text_pattern_ops: the same index serves equality and the search by prefix, in any language.
+CREATE UNIQUE INDEX profiles_customer_email ON profiles_customer (tenant_id, email text_pattern_ops)
   WHERE email IS NOT NULL;
 CREATE INDEX profiles_customer_last_order ON profiles_customer (tenant_id, last_order_at);
 CREATE INDEX profiles_customer_search ON profiles_customer
   (tenant_id, lower(last_name) text_pattern_ops);
 CREATE INDEX profiles_customer_first_name ON profiles_customer
   (tenant_id, lower(first_name) text_pattern_ops);
-CREATE INDEX profiles_customer_email_prefix ON profiles_customer (tenant_id, email text_pattern_ops);
 -- Another id that a source uses for the same person: two accounts with one e-mail address.
 {tenant_table("profiles_customer_alias", '''
   external_id text NOT NULL,
@@ -78,6 +78,8 @@ CREATE UNIQUE INDEX profiles_product_sku ON profiles_product (tenant_id, sku);
 CREATE UNIQUE INDEX profiles_order_external ON profiles_order (tenant_id, external_id);
 CREATE INDEX profiles_order_customer ON profiles_order (tenant_id, customer_id, ordered_at);
 CREATE INDEX profiles_order_time ON profiles_order (tenant_id, ordered_at);
+-- Bulk merges take ids first, so that orders and their lines are written without looking back.
+GRANT USAGE ON SEQUENCE profiles_customer_id_seq, profiles_order_id_seq TO {APP_ROLE}, {SYSTEM_ROLE};
 {tenant_table("profiles_order_line", '''
   order_id bigint NOT NULL,
   line_no int NOT NULL,
