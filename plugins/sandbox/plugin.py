@@ -11,14 +11,22 @@ from kernel.sdk import (
     Erased,
     Export,
     MessagesAccepted,
+    Panel,
     Subscription,
     hookimpl,
 )
-from plugins.sandbox import mail, repo
+from plugins.sandbox import mail, panels, repo
 from plugins.sandbox.commands import demo, sandbox
 from plugins.sandbox.manifest import MANIFEST
 
-__all__ = ["MANIFEST", "commands", "erase_customer", "export_customer", "subscriptions"]
+__all__ = [
+    "MANIFEST",
+    "admin_panels",
+    "commands",
+    "erase_customer",
+    "export_customer",
+    "subscriptions",
+]
 
 
 @hookimpl
@@ -31,6 +39,12 @@ def commands() -> Sequence[click.Command]:
 def subscriptions() -> Sequence[Subscription]:
     """The pretend customers get their mail."""
     return (Subscription(name="mail", event=MessagesAccepted, handle=mail.accepted),)
+
+
+@hookimpl
+def admin_panels() -> Sequence[Panel]:
+    """The last days in the pretend shop."""
+    return (panels.WORLD,)
 
 
 @hookimpl

@@ -22,7 +22,7 @@ from kernel.sdk import (
     set_clock,
 )
 from kernel.tenancy.core import Core
-from plugins.sandbox import mail, repo
+from plugins.sandbox import mail, panels, repo
 from plugins.sandbox.demo import Wish, run_demo, turn_clock
 from plugins.sandbox.life import Lived, live_day
 from plugins.sandbox.people import HOSTILE_AT, make_people
@@ -111,6 +111,8 @@ async def test_a_day_happens_once(shop: Core) -> None:
         assert created == first.joined
         [day] = await repo.days(ctx)
         assert day == {"day": DAY, **first.__dict__}
+        shown = await panels.days(ctx, None)
+        assert shown == {"days": [day], "tenant": "alpha"}
 
 
 async def test_a_day_in_parts_is_the_same_day(core: Core) -> None:
@@ -263,6 +265,7 @@ async def test_without_a_shop_nothing_lives(core: Core) -> None:
     async with core.tenant_scope("alpha") as ctx:
         with pytest.raises(NotFound, match="sandbox make"):
             await live_day(ctx, DAY)
+        assert await panels.days(ctx, None) is None
         event = MessagesAccepted(
             occurred_at=ctx.now,
             campaign_id=new_id(),
