@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kernel.contracts.decisions import Candidate, DecideContext, Decision, Verdict
     from kernel.contracts.delivery import Channel, MessageVars, Outgoing
     from kernel.contracts.events import Event
+    from kernel.contracts.models import Model
     from kernel.contracts.plugins import Erased, Export, Job, Panel, Subscription
 
 PROJECT = "mailwright"
@@ -108,6 +109,13 @@ def public_routes() -> Sequence[Any]:  # type: ignore[empty-body]
 @hook(Policy.DECLARE)
 def admin_panels() -> Sequence[Panel]:  # type: ignore[empty-body]
     """Pieces of the admin's pages. Key: `<plugin>.<name>`."""
+
+
+@hook(Policy.DECLARE)
+def models() -> Sequence[Model]:  # type: ignore[empty-body]
+    """What learns from the shop's history and writes traits; the kernel trains, judges, promotes and
+    scores it (docs/models.md). Key: the model's name.
+    """
 
 
 @hook(Policy.DECLARE)

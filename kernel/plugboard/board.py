@@ -36,6 +36,7 @@ class Plugboard(Dispatcher):
         self.jobs = registries.jobs
         self.panels = registries.panels
         self.commands = registries.commands
+        self.models = registries.models
         self.routes = registries.routes
         self.public_routes = registries.public_routes
         self.piccolo_apps = tuple(

@@ -14,6 +14,7 @@ import msgspec
 from kernel.contracts.campaigns import CampaignType
 from kernel.contracts.delivery import Channel
 from kernel.contracts.events import KERNEL_EVENTS, Event
+from kernel.contracts.models import Model
 from kernel.contracts.plugins import Job, Panel, Subscription
 from kernel.plugboard.parts import Owned, Plugin, describe
 from kernel.plugboard.plans import Plans
@@ -38,6 +39,7 @@ class Registries:
     jobs: dict[str, Owned[Job]] = field(default_factory=dict)
     panels: dict[str, Owned[Panel]] = field(default_factory=dict)
     commands: dict[str, Owned[click.Command]] = field(default_factory=dict)
+    models: dict[str, Owned[Model]] = field(default_factory=dict)
     routes: tuple[Owned[Any], ...] = ()
     public_routes: tuple[Owned[Any], ...] = ()
 
@@ -169,6 +171,18 @@ def _command(value: Any, plugin: Plugin) -> Problems:
         yield "a command has no name"
 
 
+def _model(value: Any, plugin: Plugin) -> Problems:
+    parts = ["name", "version", "title", "about", "needs", "traits", "horizon", "train", "score", "evaluate"]
+    if missing := [part for part in parts if not hasattr(value, part)]:
+        yield f"{type(value).__name__} has no {', '.join(missing)}"
+        return
+    yield from _named(value)
+    if value.name != plugin.name and not value.name.startswith(f"{plugin.name}_"):
+        yield f"the model `{value.name}` must be named {plugin.name} or {plugin.name}_<something>"
+    for trait in sorted(t for t in value.traits if not t.startswith(f"{plugin.name}.")):
+        yield f"`{value.name}`: the trait `{trait}` must be named {plugin.name}.<something>"
+
+
 def _route(value: Any, plugin: Plugin) -> Problems:
     from litestar.handlers import HTTPRouteHandler  # .3 s: only where a plugin has routes
 
@@ -204,5 +218,6 @@ _DECLARED: dict[str, tuple[str, type | None, Key, Check]] = {
     "public_routes": ("public_routes", None, _by_path, _route),
     "admin_panels": ("panels", Panel, _by_plugin, _panel),
     "commands": ("commands", None, _by_name, _command),
+    "models": ("models", None, _by_name, _model),
 }
 """hook -> where it is kept, what it lists, its keys, and what else must be true of each."""

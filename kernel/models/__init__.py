@@ -1,0 +1,1 @@
+"""What the engine learns: the feature frame, and the framework that trains, judges and uses models."""

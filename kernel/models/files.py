@@ -1,0 +1,226 @@
+"""A shop's history from one file of orders, as shops have them: with all their dirt.
+
+One row an order (`customer_id, order_id, ordered_at, amount`) or one row a line (with `sku, quantity,
+unit_price`; then `amount` may be absent). Nothing is guessed from rows at or after `as_of`, and ids are
+never interpreted, only compared. What was left out or mended is counted in `History.noticed`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from kernel.contracts.errors import InvalidInput
+from kernel.models.cells import ids, moments, numbers, texts
+from kernel.models.history import history
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kernel.contracts.models import History
+
+_FIX = (
+    "The file needs customer_id, order_id, ordered_at and amount, or instead of amount, one row a line, "
+    "sku, quantity and unit_price. CSV or Parquet."
+)
+NOT_PRODUCTS = [
+    "post",
+    "postage",
+    "shipping",
+    "freight",
+    "delivery",
+    "dot",
+    "carriage",
+    "d",
+    "discount",
+    "m",
+    "manual",
+    "s",
+    "b",
+    "c2",
+    "pads",
+    "cruk",
+    "amazonfee",
+    "adjust",
+    "adjust2",
+    "test",
+    "fee",
+    "tax",
+    "tip",
+    "dcgssboy",
+    "dcgssgirl",
+]
+"""SKUs, in small letters, that shops use for what is no product; and what begins like a gift card."""
+_GIFT = r"^(gift[-_ ]?(card|voucher)?[-_ ]?\d*|bank charges|test\d+)"
+_EARLIEST = pl.lit("1990-01-01").str.to_datetime(time_unit="us", time_zone="UTC")
+_LARGEST = 1e9
+
+
+def read_table(path: str | Path, what: str) -> pl.DataFrame:
+    """A CSV or Parquet file; the cells of CSV are text. Names of columns are small and trimmed.
+
+    Raises:
+        InvalidInput: it is not there or not readable.
+    """
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(65_536)
+        if head[:4] == b"PAR1":
+            frame = pl.read_parquet(path)
+        else:
+            first = head.decode("utf-8-sig", "replace").split("\n", 1)[0]
+            marks = {mark: first.count(mark) for mark in ",;\t|"}
+            frame = pl.read_csv(
+                path,
+                separator=max(marks, key=marks.__getitem__),
+                infer_schema=False,
+                encoding="utf8-lossy",
+                truncate_ragged_lines=True,
+            )
+        return frame.rename({name: name.strip("\ufeff \"'").lower() for name in frame.columns})
+    except (OSError, pl.exceptions.PolarsError) as error:
+        said = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise InvalidInput(f"{what} `{path}` cannot be read: {said}.", _FIX) from error
+
+
+def read_orders(path: str | Path, as_of: datetime) -> History:
+    """The history in the file, with what happened later than `as_of` too: labels are made of it.
+
+    Raises:
+        InvalidInput: it is not readable, or a column is missing.
+    """
+    return clean(read_table(path, "The file of orders"), as_of)
+
+
+def clean(raw: pl.DataFrame, as_of: datetime) -> History:
+    """The frame of a file as a History; see the module for its columns."""
+    rows, names, noticed = _typed(raw, as_of)
+    past = rows["ordered_at"] < as_of
+    rows = _signed(rows, past)
+    by_line = "unit_price" in raw.columns
+    if by_line:
+        noticed |= {"no_price": rows.filter(pl.col("unit_price") <= 0).height}
+        rows = rows.filter((pl.col("unit_price") > 0) | pl.col("unit_price").is_null())
+    lost = rows["amount"].is_null() | (rows["amount"].abs() > _LARGEST)
+    noticed |= {"bad_amount": int(lost.sum()), "later": int((rows["ordered_at"] >= as_of).sum())}
+    rows = rows.filter(~lost)
+    foreign = _foreign(rows, as_of)
+    noticed |= {"foreign_currency": int(foreign.sum())}
+    noticed |= {"not_products": int((~rows["is_product"]).sum())}
+    counted = rows.with_columns(amount=pl.when(~foreign).then("amount"))
+    counted = counted.filter("is_product", pl.col("customer_id").is_not_null())
+    orders = counted.group_by("customer_id", "order_id").agg(
+        pl.col("ordered_at").min(),
+        amount=pl.when(pl.col("amount").count() > 0).then(pl.col("amount").sum().round(2)),
+        is_return=pl.col("amount").sum() < 0,
+        units=pl.col("quantity").clip(0).sum(),
+        lines=pl.len(),
+    )
+    lines = rows if "sku" in raw.columns else rows.clear()
+    products = (
+        lines.filter(pl.col("ordered_at") < as_of)
+        .group_by("sku")
+        .agg(price=pl.col("unit_price").median(), is_product=pl.col("is_product").all())
+    )
+    products = products.with_columns(
+        title="sku", product_type=pl.lit(""), listed=pl.lit(True), inventory=pl.lit(None)
+    )
+    noticed = {what: times for what, times in noticed.items() if times}
+    return history(orders, lines, products, ids=names, noticed=noticed)
+
+
+def _typed(raw: pl.DataFrame, as_of: datetime) -> tuple[pl.DataFrame, pl.Series, dict[str, int]]:
+    """The cells in their types, the customers' names by number, and what was left out."""
+    have = set(raw.columns)
+    wanted = {"customer_id", "ordered_at"}
+    if "amount" not in have:
+        wanted |= {"quantity", "unit_price"}
+    if missing := sorted(wanted - have):
+        raise InvalidInput(f"The column {', '.join(missing)} is missing.", _FIX)
+    at = moments(raw["ordered_at"])
+    empty = pl.Series([None], dtype=pl.String).new_from_index(0, raw.height)
+    rows = pl.DataFrame(
+        {
+            "customer": texts(raw["customer_id"]),
+            "order": texts(raw["order_id"]) if "order_id" in have else empty,
+            "ordered_at": at,
+            "sku": texts(raw["sku"]) if "sku" in have else empty,
+            "currency": texts(raw["currency"]) if "currency" in have else empty,
+            **{
+                name: numbers(raw[name]) if name in have else pl.Series([None], dtype=pl.Float64)
+                .new_from_index(0, raw.height)
+                for name in ("amount", "quantity", "unit_price")
+            },
+        }
+    )  # fmt: skip
+    noticed = {"bad_time": int((at.is_null() | (at < pl.select(_EARLIEST).item())).sum())}
+    rows = rows.filter(pl.col("ordered_at") >= _EARLIEST)
+    doubles = pl.col("order").is_not_null() & ~pl.struct(pl.all()).is_first_distinct()
+    noticed["repeated"] = rows.select(doubles.sum()).item()
+    rows = rows.filter(~doubles)
+    noticed["no_customer"] = rows["customer"].null_count()
+    small = pl.col("sku").str.to_lowercase()
+    # Numbers in the order of time: later rows do not change those of earlier ones.
+    rows = (
+        rows.sort("ordered_at", maintain_order=True)
+        .with_row_index("n")
+        .with_columns(
+            order=pl.col("order").fill_null(pl.format("{} {}", "customer", "ordered_at")),
+            customer_id=_number("customer"),
+            is_product=~(small.is_in(NOT_PRODUCTS) | small.str.contains(_GIFT)).fill_null(False),
+            quantity=pl.col("quantity") if "quantity" in have else pl.lit(1.0),
+        )
+    )
+    names = rows.drop_nulls("customer").unique("customer_id").sort("customer_id")["customer"]
+    return (
+        rows.with_columns(order_id=_number("order")),
+        ids(names, raw["customer_id"].dtype),
+        noticed,
+    )
+
+
+def _number(column: str) -> pl.Expr:
+    """0, 1, 2 … for the texts of a column as they come up first."""
+    first = pl.col("n").min().over(column)
+    return pl.when(pl.col(column).is_not_null()).then(first).rank("dense").cast(pl.Int64) - 1
+
+
+def _signed(rows: pl.DataFrame, past: pl.Series) -> pl.DataFrame:
+    """Rows with an amount each; of returns it is negative, and so is the quantity."""
+    value = (pl.col("quantity") * pl.col("unit_price")).round(4)
+    own = pl.col("amount")
+    known = rows.filter(past & rows["amount"].is_not_null())
+    if known.height and known["unit_price"].count():
+        whole = pl.col("amount").n_unique().over("order") == 1
+        several = known.with_columns(v=value, sum=value.sum().over("order")).filter(
+            whole & (pl.len().over("order") > 1)
+        )
+        if (
+            several.filter((own - pl.col("sum")).abs() < (own - pl.col("v")).abs()).height * 2
+            > several.height
+        ):
+            own = pl.lit(None, pl.Float64)  # each line repeats the amount of the whole order
+    rows = rows.with_columns(amount=pl.coalesce(own, value))
+    # `C536379`: shops mark a cancelled invoice so, if most of their invoices do not begin with C.
+    marked = rows["order"].str.contains(r"^[cC]\d")
+    if marked.any() and (marked & past).sum() * 2 > past.sum():
+        marked = marked & False
+    back = marked | (rows["amount"] < 0).fill_null(False) | (rows["quantity"] < 0).fill_null(False)
+    sign = pl.when(back).then(-1).otherwise(1)
+    return rows.with_columns(
+        amount=pl.col("amount").abs() * sign,
+        quantity=(pl.col("quantity").abs() * sign).round().cast(pl.Int64, strict=False),
+        unit_price=pl.col("unit_price"),
+    )
+
+
+def _foreign(rows: pl.DataFrame, as_of: datetime) -> pl.Series:
+    """Whose currency is not the one that most of the past rows have."""
+    past = rows.filter(pl.col("ordered_at") < as_of)["currency"].drop_nulls()
+    if not past.len():
+        return pl.Series([False], dtype=pl.Boolean).new_from_index(0, rows.height)
+    counts = past.value_counts().sort("count", "currency", descending=[True, False])
+    foreign: pl.Series = (rows["currency"] != counts["currency"][0]).fill_null(False)
+    return foreign
