@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import structlog
 
 from kernel.events.turn import NoAnswer, attempt, sentence, wait_after
 from kernel.plugboard.parts import Failure
@@ -151,7 +152,10 @@ async def _call(
     ctx: TenantScope, owned: Owned[Subscription], given: Sequence[tuple[Any, Event]]
 ) -> BaseException | None:
     events = [event for _, event in given]
-    return await attempt(ctx, lambda: owned.value.handle(ctx, events), SECONDS)
+    with structlog.contextvars.bound_contextvars(
+        plugin=owned.plugin, subscription=owned.value.name
+    ):
+        return await attempt(ctx, lambda: owned.value.handle(ctx, events), SECONDS)
 
 
 def _decode(board: Plugboard, subscription: Subscription, row: Any) -> Event | str:

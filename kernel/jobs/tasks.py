@@ -111,7 +111,8 @@ async def _take_back(core: Core, tenant_id: str, long: bool) -> None:
 
 async def _run(core: Core, tenant_id: str, task: Task) -> None:
     owned = find_job(core.board, task.job)
-    with structlog.contextvars.bound_contextvars(job=task.job):
+    plugin = task.job.partition(".")[0]
+    with structlog.contextvars.bound_contextvars(plugin=plugin, job=task.job):
         try:
             if owned is not None and owned.value.transaction:
                 async with core.tenant_scope(tenant_id, actor=f"job {task.job}") as ctx:
@@ -145,7 +146,6 @@ async def _outcome(ctx: TenantScope, owned: Owned[Job] | None, task: Task) -> Ou
     error = await attempt(ctx, lambda: owned.value.run(ctx, given), limit)
     if error is None:
         return Outcome(state="done")
-    log.warning("job failed", attempts=task.attempts, error=type(error).__name__)
     what = f"job {owned.value.name}"
     ctx.core.board.report(Failure(ctx.tenant.id, owned.plugin, what, error))
     return _failed(task, error)

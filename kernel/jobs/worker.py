@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from arq.worker import Worker, func
 
+from kernel.contracts.errors import InvalidConfig
 from kernel.events.turn import sentence
 from kernel.jobs.arq_queue import GONE, JOBS, LONG, LONG_LANES, ArqQueue, decode, encode
 from kernel.jobs.due import Hints, drain, sweep
@@ -26,7 +27,7 @@ GRACE = 45.0
 """Seconds that what is in hand has to end after the signal to stop; then it is broken off, undone,
 and due again."""
 _LONGEST_PAUSE = 5.0
-_LONG_AT_ONCE = 2
+_LEAST_POOL = 4
 
 
 async def work(
@@ -46,11 +47,19 @@ async def work(
         redis_url: where the queue is. While it is away, work waits in Postgres.
         burst: end by itself when nothing is due any more.
         poll: seconds between looks into the queue.
-        jobs: turns at once. A turn may take two connections (one of its own, and one for progress),
-            so no more are given than half the pool can serve.
+        jobs: turns at once, but no more than half the pool can serve: a turn may need a second
+            connection while it holds one, for progress or a transaction of its own.
         stop: set it to stop: no new work is begun, and what is in hand is finished.
         grace: how long that may take.
+
+    Raises:
+        InvalidConfig: the pool is so small that turns would wait for one another for ever.
     """
+    if core.pool.size < _LEAST_POOL:
+        raise InvalidConfig(
+            f"A worker needs more than {core.pool.size} database connections.",
+            f"Set MAILWRIGHT_DB_POOL to {_LEAST_POOL} or more.",
+        )
     stop = stop or asyncio.Event()
     before, queue = core.queue, ArqQueue(redis_url)
     core.queue = queue
@@ -59,13 +68,15 @@ async def work(
     try:
         async with LaneLocks(core.pool.url) as locks:
             runner = Runner(core, locks, stop.is_set)
+            log.info("worker runs", turns_at_once=at_once)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_serve(queue, JOBS, runner, at_once, poll, stop, grace))
-                tasks.create_task(_serve(queue, LONG, runner, _LONG_AT_ONCE, poll, stop, grace))
+                tasks.create_task(_serve(queue, LONG, runner, min(2, at_once), poll, stop, grace))
                 tasks.create_task(_sweep_on(core, locks, stop))
                 if burst:
                     await drain(core, timeout=24 * 3600)
                     stop.set()
+        log.info("worker stopped in order")
     finally:
         core.queue = before
         await queue.close()

@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from kernel.jobs.arq_queue import ArqQueue
 from kernel.jobs.worker import work
-from kernel.plugboard.board import Plugboard, build_plugboard
+from kernel.plugboard.board import Plugboard
 from kernel.runtime.embedded import ServerUrls
 from kernel.sdk import emit
 from kernel.tenancy.core import Core
@@ -27,16 +27,10 @@ from kernel.testing.clock import START
 from kernel.testing.seed import add_tenant
 from tests.kernel.jobs import probe
 
-NAME = "probe"
-
-
-def probe_board() -> Plugboard:
-    return build_plugboard(mandatory=(), extra=[(NAME, probe)], only=())
-
 
 @pytest.fixture(scope="session")
 def board() -> Plugboard:
-    return probe_board()
+    return probe.board()
 
 
 @pytest.fixture(scope="session")
@@ -69,7 +63,7 @@ async def queue(core: Core, redis_url: str) -> AsyncIterator[ArqQueue]:
 @pytest_asyncio.fixture
 async def charlie(core: Core) -> str:
     """A third tenant, that has the probe too."""
-    await add_tenant(core, "charlie", [NAME])
+    await add_tenant(core, "charlie", [probe.MANIFEST.name])
     return "charlie"
 
 

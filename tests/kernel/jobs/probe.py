@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+from kernel.plugboard.board import Plugboard, build_plugboard
 from kernel.sdk import (
     Context,
     Event,
@@ -34,6 +36,12 @@ TABLE = tenant_table(
     "actor text NOT NULL",
     "n",
 )
+
+
+def board() -> Plugboard:
+    """A plugboard with this plugin alone."""
+    module = sys.modules[__name__]
+    return build_plugboard(mandatory=(), extra=[(MANIFEST.name, module)], only=())
 
 
 class Happened(Event):

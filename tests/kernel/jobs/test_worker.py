@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ import pytest
 import pytest_asyncio
 import structlog
 
-from kernel.contracts.errors import Unavailable
+from kernel.contracts.errors import InvalidConfig, Unavailable
+from kernel.db.uow import Pool
 from kernel.events import deliver as delivering
 from kernel.jobs import lanes
 from kernel.jobs.arq_queue import JOBS, LONG, ArqQueue, decode
@@ -179,12 +181,11 @@ async def test_a_worker_killed_in_a_handler_is_taken_over_and_counts_once(
 ) -> None:
     mark, other_mark = tmp_path / "handler", tmp_path / "job"
     await happen(core, "first", f"kill {mark}", "last")
-    async with other_process(core, redis_url) as victim:
-        assert await asyncio.wait_for(victim.wait(), 30) == -signal.SIGKILL
-    assert mark.exists() and await effects(core, actor=OBEY) == []
     await put(core, f"kill {other_mark}")
-    async with other_process(core, redis_url) as victim:
-        assert await asyncio.wait_for(victim.wait(), 30) == -signal.SIGKILL
+    async with other_process(core, redis_url) as one, other_process(core, redis_url) as two:
+        ends = await asyncio.wait_for(asyncio.gather(one.wait(), two.wait()), 40)
+    assert ends == [-signal.SIGKILL] * 2 and mark.exists() and other_mark.exists()
+    assert await effects(core, actor=OBEY) == []
     async with worker(core, redis_url):
         began = asyncio.get_running_loop().time()
         await drain(core, timeout=30)
@@ -310,6 +311,14 @@ async def test_waiting_for_quiet_says_what_is_left(core: Core) -> None:
     await run_due_inline(core, "alpha")
     await drain(core, timeout=5)
     assert await due_work(core) == []
+
+
+async def test_a_pool_in_which_turns_could_wait_for_one_another_is_refused(
+    core: Core, redis_url: str
+) -> None:
+    small = replace(core, pool=Pool(core.pool.url, size=3))
+    with pytest.raises(InvalidConfig, match="MAILWRIGHT_DB_POOL to 4"):
+        await work(small, redis_url, burst=True)
 
 
 async def test_a_dead_server_costs_a_request_nothing(core: Core) -> None:
