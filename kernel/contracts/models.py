@@ -198,8 +198,9 @@ class Recommender(Protocol):
     def recommend(
         self, history: History, as_of: datetime, baskets: pl.DataFrame, k: int, settings: Any
     ) -> pl.DataFrame:
-        """For each basket (`basket_id`, `item`) the `k` items that fit it best: `basket_id, rank, item,
-        score`. Ranks begin with 1; what lies in the basket is not recommended.
+        """For each basket (`basket_id` i64, `item` str, null in an empty basket) the `k` items that fit
+        it best: `basket_id, rank, item, score`. Ranks begin with 1; what lies in the basket is not
+        recommended.
         """
         ...
 

@@ -131,6 +131,24 @@ def clean(raw: pl.DataFrame, as_of: datetime) -> History:
     return history(orders, lines, products, ids=names, noticed=noticed)
 
 
+def read_baskets(path: str | Path) -> tuple[pl.DataFrame, pl.Series, pl.DataType]:
+    """The baskets of a file: `basket_id` as a number, `item`; the ids as written, by that number; and
+    the type of the items.
+
+    Raises:
+        InvalidInput: it is not readable, or a column is missing.
+    """
+    raw = read_table(path, "The file of baskets")
+    if missing := [name for name in ("basket_id", "item") if name not in raw.columns]:
+        fix = "The file needs basket_id and item, one row an item."
+        raise InvalidInput(f"The column {', '.join(missing)} is missing.", fix)
+    rows = pl.DataFrame({"basket": texts(raw["basket_id"]), "item": texts(raw["item"])})
+    rows = rows.drop_nulls("basket").unique(maintain_order=True).with_row_index("n")
+    rows = rows.with_columns(basket_id=_number("basket"))
+    names = rows.unique("basket_id").sort("basket_id")["basket"]
+    return rows.select("basket_id", "item"), ids(names, raw["basket_id"].dtype), raw["item"].dtype
+
+
 def _typed(raw: pl.DataFrame, as_of: datetime) -> tuple[pl.DataFrame, pl.Series, dict[str, int]]:
     """The cells in their types, the customers' names by number, and what was left out."""
     have = set(raw.columns)

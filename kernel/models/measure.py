@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 RFM = ("days_since_order", "order_days", "total_spent")
-BASELINES: dict[str, tuple[str, ...]] = {"recency": RFM[:1], "rfm_logistic": RFM}
+BASELINES: dict[str, tuple[str, ...]] = {"recency_only": RFM[:1], "rfm_logistic": RFM}
 """The simple methods: a logistic regression on log1p of these features alone."""
 
 

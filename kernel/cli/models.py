@@ -1,0 +1,237 @@
+"""`mailwright models …`: what the engine has learned, how good it is, and models on files alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kernel.cli.program import Program, pass_program
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    import polars as pl
+
+    from kernel.contracts.models import Evaluation, Model
+    from kernel.plugboard.parts import Owned
+
+File = click.Path(path_type=Path, dir_okay=False)
+orders_option = click.option(
+    "--orders", type=File, required=True, help="CSV or Parquet; see docs/models.md for its columns."
+)
+as_of_option = click.option(
+    "--as-of", required=True, help="A date or moment (UTC): nothing from it on is learned from."
+)
+tenant_option = click.option("--tenant", required=True, help="The tenant's id.")
+model_option = click.option("--model", default="", help="Only this model.")
+k_option = click.option("--k", type=click.IntRange(1, 1000), default=10, show_default=True)
+out_option = click.option("--out", type=File, required=True, help="Parquet, or CSV if named .csv.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def command() -> None:
+    """Models: evaluate and use them on files; train, score, show and roll back those of a tenant."""
+
+
+@command.command()
+@click.argument("model")
+@orders_option
+@as_of_option
+@click.option("--horizon", type=click.IntRange(1, 3650), help="Days; default: the shop's rhythm.")
+@json_option
+@click.option("--scores", type=File, help="Write the score of each customer here.")
+@click.option("--segments", type=File, help="Write the segment of each customer here.")
+@pass_program
+def evaluate(
+    program: Program,
+    model: str,
+    orders: Path,
+    as_of: str,
+    horizon: int | None,
+    as_json: bool,
+    scores: Path | None,
+    segments: Path | None,
+) -> int:
+    """Train MODEL on what happened before --as-of, and judge it by the days from it on. No database."""
+    from kernel.models.files import read_orders
+    from kernel.models.history import named
+
+    owned, moment = _model(program, model), _moment(as_of)
+    history = read_orders(orders, moment)
+    horizon = horizon or owned.value.horizon(history, moment)
+    found, table = owned.value.evaluate(history, moment, horizon, _settings(program, owned))
+    for path in filter(None, (scores, segments)):
+        _write(named(history, table), path)
+    facts = _flat(found) | {"noticed": history.noticed}
+    _print_json(facts) if as_json else _print_evaluation(owned.value, found, history.noticed)
+    return 0
+
+
+@command.command()
+@orders_option
+@as_of_option
+@click.option("--baskets", type=File, required=True, help="CSV or Parquet: basket_id, item.")
+@k_option
+@out_option
+@model_option
+@pass_program
+def recommend(
+    program: Program, orders: Path, as_of: str, baskets: Path, k: int, out: Path, model: str
+) -> int:
+    """What fits each basket best: basket_id, rank, item, score. No database."""
+    from kernel.models.cells import ids
+    from kernel.models.files import read_baskets
+
+    owned, moment = _recommender(program, model), _moment(as_of)
+    history, _ = _products(orders, moment)
+    frame, names, item_type = read_baskets(baskets)
+    found = owned.value.recommend(history, moment, frame, k, _settings(program, owned))
+    found = found.with_columns(
+        names.gather(found["basket_id"]).alias("basket_id"), ids(found["item"], item_type)
+    )
+    _write(found.select("basket_id", "rank", "item", "score"), out)
+    return _told(found, "basket_id", frame["basket_id"].n_unique(), "baskets", history.noticed)
+
+
+@command.command("next-order")
+@orders_option
+@as_of_option
+@k_option
+@out_option
+@model_option
+@pass_program
+def next_order(program: Program, orders: Path, as_of: str, k: int, out: Path, model: str) -> int:
+    """What each customer may buy next: customer_id, slot, rank, item, reason. No database."""
+    from kernel.models.cells import ids
+    from kernel.models.history import named
+
+    owned, moment = _recommender(program, model), _moment(as_of)
+    history, item_type = _products(orders, moment)
+    found = owned.value.next_order(history, moment, k, _settings(program, owned))
+    found = named(history, found).with_columns(ids(found["item"], item_type))
+    _write(found.select("customer_id", "slot", "rank", "item", "reason"), out)
+    known = history.orders.filter(history.orders["ordered_at"] < moment)["customer_id"].n_unique()
+    return _told(found, "customer_id", known, "customers", history.noticed)
+
+
+def _model(program: Program, name: str) -> Owned[Model]:
+    from kernel.contracts.errors import NotFound
+
+    owned = program.board.models.get(name)
+    if owned is None:
+        known = ", ".join(sorted(program.board.models)) or "none; install a plugin that has one"
+        raise NotFound(f"There is no model `{name}`.", f"Installed models: {known}.")
+    return owned
+
+
+def _recommender(program: Program, name: str) -> Owned[Any]:
+    from kernel.contracts.errors import NotFound
+    from kernel.contracts.models import Recommender
+
+    if name:
+        found = [_model(program, name)]
+    else:
+        found = list(program.board.models.values())
+    for owned in found:
+        if isinstance(owned.value, Recommender):
+            return owned
+    what = f"The model `{name}` recommends no" if name else "No installed model recommends"
+    raise NotFound(
+        f"{what} products.",
+        "Install a plugin whose model has `recommend` and `next_order`, such as affinity.",
+    )
+
+
+def _settings(program: Program, owned: Owned[Any]) -> Any:
+    return program.board.plugins[owned.plugin].manifest.settings()
+
+
+def _moment(text: str) -> datetime:
+    import polars as pl
+
+    from kernel.contracts.errors import InvalidInput
+    from kernel.models.cells import moments
+
+    found = moments(pl.Series([text]))[0]
+    if found is None:
+        raise InvalidInput(f"--as-of {text!r} is not a date.", "Write it as 2011-09-10.")
+    moment: datetime = found
+    return moment
+
+
+def _products(orders: Path, as_of: datetime) -> tuple[Any, Any]:
+    """The history, and the type of the file's SKUs."""
+    from kernel.contracts.errors import InvalidInput
+    from kernel.models.files import clean, read_table
+
+    raw = read_table(orders, "The file of orders")
+    if "sku" not in raw.columns:
+        raise InvalidInput(
+            "Recommendations need a row a line: the column sku is missing.",
+            "Give customer_id, order_id, ordered_at, sku, quantity and unit_price.",
+        )
+    return clean(raw, as_of), raw["sku"].dtype
+
+
+def _write(frame: pl.DataFrame, path: Path) -> None:
+    from kernel.contracts.errors import InvalidInput
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        frame.write_csv(path) if path.suffix == ".csv" else frame.write_parquet(path)
+    except OSError as error:
+        raise InvalidInput(f"`{path}` cannot be written: {error.strerror}.") from error
+
+
+def _flat(found: Evaluation) -> dict[str, Any]:
+    """The evaluation as one object: the measures beside n and base_rate."""
+    import msgspec
+
+    facts: dict[str, Any] = msgspec.to_builtins(found)
+    return {**facts.pop("metrics"), "abstained": bool(found.missing), **facts}
+
+
+def _print_json(facts: Any) -> None:
+    import msgspec
+
+    click.echo(msgspec.json.format(msgspec.json.encode(facts)))
+
+
+def _print_evaluation(model: Model, found: Evaluation, noticed: dict[str, int]) -> None:
+    click.secho(f"{model.title} ({found.model} {found.version})", bold=True)
+    click.echo(f"as of {found.as_of:%Y-%m-%d %H:%M} UTC, {found.horizon_days} days ahead")
+    if found.missing:
+        click.echo("It says nothing here:")
+        for sentence in found.missing:
+            click.echo(f"  - {sentence}")
+    else:
+        rate = "" if found.base_rate is None else f", base rate {found.base_rate:.3f}"
+        click.echo(f"n {found.n:,}{rate}\nmethod {found.method}: {found.why}\n")
+        names = list(found.metrics)
+        width = max(map(len, [found.method, "method", *found.baselines]))
+        click.echo("  ".join(["method".ljust(width), *(name.rjust(11) for name in names)]))
+        for title, row in {found.method: found.metrics, **found.baselines}.items():
+            cells = (_figure(row.get(name)).rjust(max(11, len(name))) for name in names)
+            click.echo("  ".join([title.ljust(width), *cells]))
+    for sentence in found.notes:
+        click.echo(f"note: {sentence}")
+    _print_noticed(noticed)
+
+
+def _figure(value: float | None) -> str:
+    return "–" if value is None or value != value else f"{value:.4f}"
+
+
+def _print_noticed(noticed: dict[str, int]) -> None:
+    if noticed:
+        parts = (f"{times:,} {what.replace('_', ' ')}" for what, times in noticed.items())
+        click.echo(f"rows of the file: {', '.join(parts)}", err=True)
+
+
+def _told(found: pl.DataFrame, key: str, asked: int, what: str, noticed: dict[str, int]) -> int:
+    click.echo(f"{found[key].n_unique():,} of {asked:,} {what} have recommendations.")
+    _print_noticed(noticed)
+    return 0
