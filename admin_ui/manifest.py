@@ -11,5 +11,5 @@ MANIFEST = Manifest(
     summary="These pages: what the engine did and why, and what waits for you.",
     kind="tool",
     order=90,
-    docs="docs/adr/0006-admin.md",
+    docs="admin_ui/README.md",
 )

@@ -69,6 +69,11 @@ async def missing() -> Template:
     return Template("probe/page.html")
 
 
+@get("/framed")
+async def framed() -> Template:
+    return Template("probe/framed.html")
+
+
 @get("/hello")
 async def hello(ctx: Context) -> str:
     return f"hello from {ctx.tenant.id} to {ctx.actor}"
@@ -81,7 +86,7 @@ async def webhook(ctx: Context, request: Request[Any, Any, Any]) -> str:
 
 @hookimpl
 def routes() -> list[Any]:
-    return [who, boom, wrong, hang, write_on_get, rename, page, missing]
+    return [who, boom, wrong, hang, write_on_get, rename, page, missing, framed]
 
 
 @hookimpl

@@ -141,6 +141,12 @@ async def test_what_a_template_is_given_is_escaped(mia: Client) -> None:
     assert "<script>" not in page.text
 
 
+async def test_a_page_in_the_frame_of_the_admin(mia: Client) -> None:
+    page = await mia.page("/app/x/probe/framed")
+    assert "<title>Segments · Alpha</title>" in page.text
+    assert 'href="/app/campaigns"' in page.text
+
+
 async def test_headers_on_every_answer(mia: Client) -> None:
     for path in ("/app/x/probe/page", "/nowhere", "/app/x/probe/boom", "/healthz", "/sign-in"):
         answer = await mia.page(path)
