@@ -52,6 +52,7 @@ from kernel.contracts.models import (
     Model,
     Recommendation,
     Recommender,
+    Slot,
     Trained,
 )
 from kernel.contracts.plugins import (
@@ -72,7 +73,9 @@ from kernel.events.outbox import emit
 from kernel.hookspecs import hookimpl
 from kernel.jobs.port import enqueue
 from kernel.jobs.progress import Progress, progress
+from kernel.models.cards import Card, artefact_in_use, card, recommend
 from kernel.models.features import FEATURES, features
+from kernel.models.files import clean as clean_orders
 from kernel.models.history import before, history, read_history
 from kernel.models.measure import (
     auc,
@@ -84,6 +87,7 @@ from kernel.models.measure import (
     reliability,
 )
 from kernel.pipeline import approvals, campaigns, messages, variants, why
+from kernel.pipeline.approvals import cancel_campaigns
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
 from kernel.profiles.consent import set_consent, set_consents
@@ -98,7 +102,7 @@ from kernel.profiles.intake import (
 from kernel.profiles.live import create_customers, place_orders
 from kernel.profiles.orders import MergedOrders
 from kernel.profiles.repo import customer, customers_page, find_customer, order_lines, timeline
-from kernel.profiles.traits import traits_of, write_traits
+from kernel.profiles.traits import traits_of, write_trait_frame, write_traits
 from kernel.runtime.engine import Engine, open_engine
 from kernel.tenancy.links import is_ours, public_url, seal, sign, verify
 from kernel.tenancy.repository import TenantRepository
@@ -122,6 +126,7 @@ __all__ = [
     "CampaignProposed",
     "CampaignType",
     "Candidate",
+    "Card",
     "Channel",
     "Clock",
     "Conflict",
@@ -169,6 +174,7 @@ __all__ = [
     "Reseller",
     "Scalar",
     "Sender",
+    "Slot",
     "Subscription",
     "Tenant",
     "TenantRepository",
@@ -179,12 +185,16 @@ __all__ = [
     "Where",
     "append_only",
     "approvals",
+    "artefact_in_use",
     "auc",
     "baselines",
     "before",
     "campaigns",
+    "cancel_campaigns",
     "cancel_planned",
     "canonical",
+    "card",
+    "clean_orders",
     "clean_text",
     "create_customers",
     "customer",
@@ -213,6 +223,7 @@ __all__ = [
     "progress",
     "public_url",
     "read_history",
+    "recommend",
     "record_outcomes",
     "reliability",
     "seal",
@@ -228,5 +239,6 @@ __all__ = [
     "variants",
     "verify",
     "why",
+    "write_trait_frame",
     "write_traits",
 ]

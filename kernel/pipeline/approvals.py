@@ -93,6 +93,19 @@ async def cancel(ctx: Context, campaign_id: UUID, reason: str = "") -> None:
     await _note(ctx, campaign_id, "cancel", reason)
 
 
+async def cancel_campaigns(ctx: Context, campaign_type: str, reason: str) -> int:
+    """Kill every open campaign of a type, as when its plugin is switched off; returns how many."""
+    rows = await ctx.db.fetch(
+        """SELECT id FROM pipeline_campaign WHERE tenant_id = $1 AND campaign_type = $2
+           AND status IN ('deciding', 'waiting', 'sending', 'paused') ORDER BY id""",
+        ctx.tenant.id,
+        campaign_type,
+    )
+    for row in rows:
+        await cancel(ctx, row["id"], reason)
+    return len(rows)
+
+
 async def pause(ctx: Context, campaign_id: UUID, reason: str = "") -> None:
     """Stop handing over; nothing is lost. A hand-over under way comes to its end."""
     await _lock(ctx, campaign_id, "pause", "sending")

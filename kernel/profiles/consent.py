@@ -53,13 +53,14 @@ async def set_consent(
 
 
 async def set_consents(
-    ctx: Context, statements: Sequence[tuple[int, ConsentState, str, datetime]]
+    ctx: Context, statements: Sequence[tuple[int, ConsentState, str, datetime | None]]
 ) -> list[int]:
     """Ids of those whose state changed; at most one statement a customer.
 
     Args:
         ctx: the tenant.
-        statements: customer_id, state, source (where they said it), and when.
+        statements: customer_id, state, source (where they said it), and when, None where that
+            is not known: such a statement only moves towards caution.
     """
     _known({state for _, state, _, _ in statements})
     asked = "unnest($3::bigint[], $4::text[], $5::text[], $6::timestamptz[])"
@@ -80,7 +81,7 @@ async def set_consents(
                 customer_id=row["id"],
                 state=row["state"],
                 source=row["source"],
-                occurred_at=times[row["id"]],
+                occurred_at=times[row["id"]] or ctx.now,
             )
             for row in turned
         ),

@@ -23,7 +23,8 @@ async def create_customers(ctx: Context, frame: pl.DataFrame) -> list[int]:
     """Ids of the customers of `frame` (columns CUSTOMERS), in its order.
 
     Those that were unknown are created, and CustomerCreated is emitted for each; of the others, what
-    the frame tells replaces what was known. Consent without a time counts as given now.
+    the frame tells replaces what was known. Consent without a time counts as given now where the
+    customer is new; where they were known, an undated yes never undoes a no.
     """
     frame = conform(frame, CUSTOMERS, "customers")
     people = await resolve(ctx, frame.with_columns(consent=pl.lit("")), update=True)
@@ -32,7 +33,11 @@ async def create_customers(ctx: Context, frame: pl.DataFrame) -> list[int]:
     await _tell_created(ctx, people.created, rows.select("id", at="created_at"))
     said = (
         rows.filter(~pl.col("consent").is_in(["", "unknown"]))
-        .with_columns(pl.col("consent_at").fill_null(ctx.now))
+        .with_columns(
+            pl.when(pl.col("id").is_in(list(people.created)))
+            .then(pl.col("consent_at").fill_null(ctx.now))
+            .otherwise(pl.col("consent_at"))
+        )
         .sort("consent_at", maintain_order=True)
         .unique("id", keep="last", maintain_order=True)
     )

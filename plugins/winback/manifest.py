@@ -37,6 +37,10 @@ class WinbackSettings(Frozen):
             description="Nobody is written to any more after so many days without an order.",
         ),
     ] = 730.0
+    attribution_days: Annotated[
+        float,
+        Meta(ge=1, le=90, description="An order so many days after a winback mail is its outcome."),
+    ] = 14.0
 
 
 MANIFEST = Manifest(

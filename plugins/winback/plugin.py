@@ -7,24 +7,29 @@ from collections.abc import Sequence
 from kernel.sdk import (
     CampaignType,
     Context,
+    Event,
     ImportFinished,
     Job,
     MessageVars,
     OrderPlaced,
     Outgoing,
     Subscription,
+    cancel_campaigns,
     hookimpl,
 )
 from plugins.winback import rhythm
 from plugins.winback.campaign import WINBACK, fill
 from plugins.winback.manifest import MANIFEST
+from plugins.winback.returned import CustomerReturned
 
 __all__ = [
     "MANIFEST",
     "campaign_types",
+    "event_types",
     "jobs",
     "subscriptions",
     "template_vars",
+    "tenant_disabled",
     "tenant_enabled",
 ]
 
@@ -33,6 +38,12 @@ __all__ = [
 def campaign_types() -> Sequence[CampaignType]:
     """`winback`."""
     return (WINBACK,)
+
+
+@hookimpl
+def event_types() -> Sequence[type[Event]]:
+    """`winback.returned`."""
+    return (CustomerReturned,)
 
 
 @hookimpl
@@ -62,3 +73,9 @@ async def template_vars(
 async def tenant_enabled(ctx: Context) -> None:
     """Computes who is due, so that the first campaign need not wait for tomorrow."""
     await rhythm.schedule(ctx)
+
+
+@hookimpl
+async def tenant_disabled(ctx: Context) -> None:
+    """Ends its campaigns: what the merchant switched off must not go out tomorrow."""
+    await cancel_campaigns(ctx, MANIFEST.name, "Winback was switched off.")

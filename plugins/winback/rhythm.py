@@ -9,7 +9,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from kernel.sdk import cancel_planned, enqueue
+from kernel.sdk import OrderPlaced, cancel_planned, enqueue
+from plugins.winback import returned
 from plugins.winback.manifest import MANIFEST, WinbackSettings
 
 if TYPE_CHECKING:
@@ -109,12 +110,10 @@ async def imported(ctx: Context, events: Sequence[Event]) -> None:
 
 async def ordered(ctx: Context, events: Sequence[Event]) -> None:
     """Who has just ordered is not overdue: the messages that waited for them are taken back."""
-    orders = {
-        event.customer_id: event.occurred_at  # type: ignore[attr-defined]
-        for event in events
-        if event.customer_id is not None  # type: ignore[attr-defined]
-    }
+    placed = [event for event in events if isinstance(event, OrderPlaced)]
+    orders = {e.customer_id: e.occurred_at for e in placed if e.customer_id is not None}
     if not orders:
         return
+    await returned.note(ctx, placed)
     await ctx.db.execute(NOT_DUE, ctx.tenant.id, list(orders), list(orders.values()), DUE)
     await cancel_planned(ctx, list(orders), "Ordered again in the meantime.", MANIFEST.name)
