@@ -196,7 +196,6 @@ def base_vars(tenant: Tenant, message: Outgoing) -> MessageVars:
             "shop_url": tenant.brand.website or f"https://{tenant.sender.email.partition('@')[2]}",
             "sender_name": tenant.sender.name,
             "postal_address": tenant.postal_address,
-            "lang": (person.locale or "en")[:2].lower() or "en",
         }
     )
 
