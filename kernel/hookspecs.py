@@ -127,7 +127,7 @@ def commands() -> Sequence[click.Command]:  # type: ignore[empty-body]
 
 
 @hook(Policy.FIRST)
-async def decide(  # type: ignore[empty-body]
+async def decide(
     ctx: DecideContext, candidates: Sequence[Candidate]
 ) -> Sequence[Decision | None] | None:
     """One decision or None per candidate, in their order. Must depend on its arguments alone:

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from kernel.cli.program import Program, pass_program
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
     from datetime import datetime
 
     import polars as pl
 
+    from kernel.contracts.context import Context
     from kernel.contracts.models import Evaluation, Model
+    from kernel.models.cards import Card
+    from kernel.models.store import Scoring, Version
     from kernel.plugboard.parts import Owned
+    from kernel.tenancy.core import Core
+
+T = TypeVar("T")
 
 File = click.Path(path_type=Path, dir_okay=False)
 orders_option = click.option(
@@ -115,6 +122,131 @@ def next_order(program: Program, orders: Path, as_of: str, k: int, out: Path, mo
     _write(found.select("customer_id", "slot", "rank", "item", "reason"), out)
     known = history.orders.filter(history.orders["ordered_at"] < moment)["customer_id"].n_unique()
     return _told(found, "customer_id", known, "customers", history.noticed)
+
+
+@command.command("list")
+@click.option("--tenant", default="", help="Also how the models of this tenant stand.")
+@json_option
+@pass_program
+def list_(program: Program, tenant: str, as_json: bool) -> int:
+    """The installed models, and for a tenant which version of each is in use."""
+    if not tenant:
+        for name, owned in program.board.models.items():
+            click.echo(
+                f"{name:<16} {owned.value.version:<8} {owned.value.title}: {owned.value.about}"
+            )
+        return 0
+
+    async def look(ctx: Context) -> list[Card]:
+        from kernel.models import cards, run
+
+        async with ctx.transaction() as tx:
+            return [await cards.card(tx, owned.value.name) for owned in run.chosen(tx)]
+
+    found = _for_tenant(program, tenant, look)
+    if as_json:
+        _print_json(found)
+        return 0
+    for card in found:
+        number = f"version {card.in_use.number}" if card.in_use else "nothing in use"
+        click.echo(f"{card.name:<16} {number:<16} {card.state}")
+    return 0
+
+
+@command.command()
+@click.argument("model")
+@tenant_option
+@json_option
+@pass_program
+def show(program: Program, model: str, tenant: str, as_json: bool) -> int:
+    """The card of MODEL: what it tells, how good it is, and what became of each training."""
+
+    async def look(ctx: Context) -> Card:
+        from kernel.models import cards
+
+        async with ctx.transaction() as tx:
+            return await cards.card(tx, model)
+
+    card = _for_tenant(program, tenant, look)
+    if as_json:
+        _print_json(card)
+        return 0
+    click.secho(f"{card.title} ({model})", bold=True)
+    click.echo(f"{card.about}\n{card.state}")
+    if card.scoring is not None and card.scoring.number:
+        at = f"{card.scoring.scored_at:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"scored {card.scoring.customers:,} customers on {at}")
+    for version in card.versions:
+        click.echo(
+            f"{version.number:>4}  {version.made_at:%Y-%m-%d}  {version.state:<9}  {version.reason}"
+        )
+    return 0
+
+
+@command.command()
+@tenant_option
+@model_option
+@pass_program
+def train(program: Program, tenant: str, model: str) -> int:
+    """Train now, judge on the last closed window, and take into use what is good enough."""
+
+    async def work(ctx: Context) -> list[Version]:
+        from kernel.models import run
+
+        return await run.train(ctx, [model] if model else [])
+
+    for version in _for_tenant(program, tenant, work):
+        click.echo(f"{version.model} {version.number}: {version.state}. {version.reason}")
+    return 0
+
+
+@command.command()
+@tenant_option
+@model_option
+@pass_program
+def score(program: Program, tenant: str, model: str) -> int:
+    """Write the traits of every customer by the models in use."""
+
+    async def work(ctx: Context) -> dict[str, Scoring]:
+        from kernel.models import run
+
+        return await run.score(ctx, [model] if model else [])
+
+    found = _for_tenant(program, tenant, work)
+    for name, done in found.items():
+        click.echo(f"{name}: {done.customers:,} customers, {done.written:,} traits changed.")
+    if not found:
+        click.echo("No model is in use: run `mailwright models train` first.")
+    return 0
+
+
+@command.command()
+@tenant_option
+@click.option("--model", required=True, help="Which model.")
+@click.option("--to", type=int, help="The number of a version; default: the one before.")
+@pass_program
+def rollback(program: Program, tenant: str, model: str, to: int | None) -> int:
+    """Put an earlier version into use again, and score everyone by it."""
+
+    async def work(ctx: Context) -> Version:
+        from kernel.models import run
+
+        return await run.rollback(ctx, model, to)
+
+    version = _for_tenant(program, tenant, work)
+    click.echo(f"{model}: version {version.number} is in use.")
+    return 0
+
+
+def _for_tenant(
+    program: Program, tenant: str, work: Callable[[Context], Coroutine[Any, Any, T]]
+) -> T:
+    """What `work` returns, given the tenant's detached context."""
+
+    async def inside(core: Core) -> T:
+        return await work(await core.detached(tenant, actor="command line"))
+
+    return program.run(inside)
 
 
 def _model(program: Program, name: str) -> Owned[Model]:

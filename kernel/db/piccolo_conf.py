@@ -12,6 +12,7 @@ KERNEL_APPS = [
     "kernel.events.piccolo_app",
     "kernel.jobs.piccolo_app",
     "kernel.pipeline.piccolo_app",
+    "kernel.models.piccolo_app",
 ]
 
 DB = ScopedEngine()

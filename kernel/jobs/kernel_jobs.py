@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from kernel.contracts.plugins import Job
+from kernel.jobs.progress import progress
+from kernel.models import run as models
 from kernel.pipeline import run as pipeline
 from kernel.plugboard.parts import Owned
 
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 KERNEL = "kernel"
 TASKS_KEPT_DAYS = 7
 DELIVERIES_KEPT_DAYS = 30
+_LEARNING = ("models", "models_fresh")
 
 
 async def _propose(ctx: Context, payload: dict[str, Any]) -> None:
@@ -39,12 +42,25 @@ async def _tidy(ctx: Context, payload: dict[str, Any]) -> None:
     )
 
 
+async def _models(ctx: Context, payload: dict[str, Any]) -> None:
+    """Train the models that are due, then score everyone."""
+    async with progress(ctx, "kernel.models", "Learning", len(models.chosen(ctx))) as bar:
+        await models.nightly(ctx, lambda title: bar.add(note=title))
+
+
+async def _models_fresh(ctx: Context, payload: dict[str, Any]) -> None:
+    """Score who ordered since the last time."""
+    await models.fresh(ctx)
+
+
 KERNEL_JOBS: dict[str, Owned[Job]] = {
     f"{KERNEL}.{job.name}": Owned(KERNEL, job)
     for job in (
         # Time zones differ by quarters of an hour, and a campaign type names an hour.
         Job(name="propose", run=_propose, every=900.0, transaction=False),
         Job(name="tidy", run=_tidy, daily_at="04:20"),
+        Job(name="models", run=_models, daily_at="02:30", long=True, transaction=False),
+        Job(name="models_fresh", run=_models_fresh, every=900.0, long=True, transaction=False),
     )
 }
 
@@ -63,6 +79,8 @@ def regular_jobs(board: Plugboard, enabled: frozenset[str]) -> dict[str, Owned[J
     }
     if any(owned.plugin in enabled for owned in board.campaign_types.values()):
         found[f"{KERNEL}.propose"] = KERNEL_JOBS[f"{KERNEL}.propose"]
+    if any(owned.plugin in enabled for owned in board.models.values()):
+        found |= {f"{KERNEL}.{name}": KERNEL_JOBS[f"{KERNEL}.{name}"] for name in _LEARNING}
     if found:
         found[f"{KERNEL}.tidy"] = KERNEL_JOBS[f"{KERNEL}.tidy"]
     return found

@@ -53,7 +53,7 @@ FEATURES: tuple[Feature, ...] = (
     Feature(name="orders_count", unit="orders", meaning="orders ever"),
     Feature(name="order_days", unit="days", meaning="days of the shop's calendar with an order"),
     Feature(name="total_spent", unit="money", meaning="orders less returns, not below 0"),
-    Feature(name="average_order_value", unit="money", meaning="amount of orders, by orders"),
+    Feature(name="average_order_value", unit="money", meaning="total_spent, by orders_count"),
     Feature(name="first_order_value", unit="money", meaning="amount of the first order day"),
     Feature(name="last_order_value", unit="money", meaning="amount of the last order day"),
     Feature(name="max_order_value", unit="money", meaning="the largest order"),
@@ -117,6 +117,7 @@ def features(history: History, as_of: datetime, extra: Sequence[Extra] = ()) -> 
             .then(-pl.col("returned") / pl.col("bought"))
             .otherwise(0.0),
         )
+        .with_columns(average_order_value=pl.col("total_spent") / pl.col("orders_count"))
         .select("customer_id", *(f.name for f in FEATURES))
         .with_columns(pl.selectors.unsigned_integer().cast(pl.Int32))
         .collect(engine="streaming")
@@ -183,7 +184,6 @@ def _bought(orders: pl.LazyFrame, as_of: datetime, timezone: str) -> pl.LazyFram
         .with_columns(
             days_since_order=since,
             days_since_first_order=ever,
-            average_order_value=pl.col("bought") / pl.col("orders_count") / 100,
             mean_gap_days=mean,
             gap_std_days=pl.when(gaps > 1).then(spread),
             overdue_ratio=since / mean,

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import polars as pl
 
 from kernel.contracts.base import canonical
 from kernel.contracts.errors import InvalidInput
+from kernel.profiles.staging import query_frame, stage
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from kernel.contracts.context import Context
     from kernel.contracts.profiles import Trait
@@ -25,6 +27,21 @@ SET value = excluded.value, plugin = excluded.plugin, version = excluded.version
 WHERE t.value IS DISTINCT FROM excluded.value
 """
 _BATCH = 20_000
+_NOW = """
+SELECT customer_id, value::text AS value FROM profiles_trait WHERE tenant_id = $1 AND name = $2
+"""
+_WRITE_STAGED = """
+INSERT INTO profiles_trait AS t (tenant_id, customer_id, name, value, plugin, version, at)
+SELECT $1, s.customer_id, s.name, s.value::jsonb, $2, $3, $4 FROM stage_trait s
+WHERE s.value IS NOT NULL
+ON CONFLICT (tenant_id, customer_id, name) DO UPDATE
+SET value = excluded.value, plugin = excluded.plugin, version = excluded.version, at = excluded.at
+WHERE t.value IS DISTINCT FROM excluded.value
+"""
+_DROP_STAGED = """
+DELETE FROM profiles_trait t USING stage_trait s
+WHERE s.value IS NULL AND t.tenant_id = $1 AND t.customer_id = s.customer_id AND t.name = s.name
+"""
 
 
 async def write_traits(ctx: Context, plugin: str, version: str, traits: Sequence[Trait]) -> int:
@@ -37,12 +54,7 @@ async def write_traits(ctx: Context, plugin: str, version: str, traits: Sequence
         version: of the plugin or its model.
         traits: at most one of a name for each customer; the last one counts.
     """
-    foreign = sorted({t.name for t in traits if not t.name.startswith(f"{plugin}.")})
-    if foreign:
-        raise InvalidInput(
-            f"The plugin `{plugin}` may not write {', '.join(foreign)}.",
-            f"Name its traits `{plugin}.<something>`.",
-        )
+    _own(plugin, {trait.name for trait in traits})
     latest = list({(t.customer_id, t.name): t for t in traits}.values())
     written = 0
     for start in range(0, len(latest), _BATCH):
@@ -59,6 +71,80 @@ async def write_traits(ctx: Context, plugin: str, version: str, traits: Sequence
         )
         written += int(tag.rpartition(" ")[2])
     return written
+
+
+async def write_trait_frame(
+    ctx: Context,
+    plugin: str,
+    version: str,
+    frame: pl.DataFrame,
+    whole: Collection[str] = (),
+) -> int:
+    """How many traits are new, have another value now, or are gone. For a million customers at once:
+    what stands already is read in bulk and compared here, and only what differs is sent.
+
+    Args:
+        ctx: the tenant.
+        plugin: who writes; every trait's name begins with it and a dot.
+        version: of the plugin or its model.
+        frame: `customer_id`, once each, and a column for each trait: numbers, text, booleans, moments,
+            or lists or structs of numbers and text. A null takes the trait away.
+        whole: names of traits of which the frame tells all: who is not in it loses them.
+    """
+    names = [name for name in frame.columns if name != "customer_id"]
+    _own(plugin, [*names, *whole])
+    parts = []
+    for name in sorted({*names, *whole}):
+        new = pl.DataFrame(schema={"customer_id": pl.Int64, "value": pl.String})
+        if name in names:
+            new = frame.select("customer_id", value=_json(frame[name]))
+        if name in whole:
+            rows = {"customer_id": pl.Int64, "value": pl.String}
+            now = await query_frame(ctx, rows, _NOW, ctx.tenant.id, name)
+            kind = frame.schema.get(name, pl.String())
+            new = _differing(new.drop_nulls(), now, kind)
+        parts.append(new.select("customer_id", "value", name=pl.lit(name)))
+    if not parts or not any(part.height for part in parts):
+        return 0
+    await stage(ctx, "stage_trait", pl.concat(parts).sort("customer_id", "name"))
+    gone = await ctx.db.execute(_DROP_STAGED, ctx.tenant.id)
+    written = await ctx.db.execute(_WRITE_STAGED, ctx.tenant.id, plugin, version, ctx.now)
+    return sum(int(tag.rpartition(" ")[2]) for tag in (gone, written))
+
+
+def _own(plugin: str, names: Collection[str]) -> None:
+    foreign = sorted({name for name in names if not name.startswith(f"{plugin}.")})
+    if foreign:
+        raise InvalidInput(
+            f"The plugin `{plugin}` may not write {', '.join(foreign)}.",
+            f"Name its traits `{plugin}.<something>`.",
+        )
+
+
+def _json(values: pl.Series) -> pl.Series:
+    """Each value as JSON; null for null, and for a number that is none."""
+    kind = values.dtype
+    if kind.is_float():
+        return values.set(~values.is_finite(), None).cast(pl.String)
+    if kind.is_integer() or kind == pl.Boolean:
+        return values.cast(pl.String)
+    if kind == pl.Datetime:
+        return values.dt.strftime('"%Y-%m-%dT%H:%M:%SZ"')
+    text = values.to_frame("v").to_struct("s").struct.json_encode()  # {"v":…}
+    return text.str.slice(5, text.str.len_chars() - 6).set(values.is_null(), None)
+
+
+def _differing(new: pl.DataFrame, now: pl.DataFrame, kind: pl.DataType) -> pl.DataFrame:
+    """Rows of `new` whose value is not the present one, and a null for whom `new` does not have.
+    A value that only looks different costs the server a look, nothing more.
+    """
+    both = new.join(now, on="customer_id", how="full", coalesce=True, suffix="_now")
+    old, fresh = pl.col("value_now"), pl.col("value")
+    if kind.is_numeric():
+        old, fresh = (c.cast(pl.Float64, strict=False) for c in (old, fresh))
+    elif kind.is_nested():  # Postgres puts a space after each comma and colon
+        old, fresh = (c.str.replace_all(r"([,:]) ", "$1") for c in (old, fresh))
+    return both.filter(old.ne_missing(fresh)).select("customer_id", "value")
 
 
 async def traits_of(ctx: Context, customer_ids: Sequence[int]) -> dict[int, dict[str, Any]]:
