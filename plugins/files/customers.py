@@ -83,10 +83,12 @@ def _consent(frame: pl.DataFrame, cells: pl.DataFrame, how: How, ledger: Ledger)
 
 def read_products(frame: pl.DataFrame, how: How, ledger: Ledger) -> pl.DataFrame:
     """Canonical products, one a row that can be taken."""
-    frame = ledger.distinct(frame)
+    nameless = values.text(frame["sku"]).is_null()
+    ledger.skip(frame.filter(nameless).select("row", reason=pl.lit("no_sku")))
+    frame = ledger.distinct(frame.filter(~nameless))
     mark = how.mapping.decimal
     sku = ledger.words(values.text(frame["sku"]), 10_000)
-    faults = {"no_sku": sku == "", "id_too_long": sku.str.len_bytes() > LONGEST_ID}
+    faults = {"id_too_long": sku.str.len_bytes() > LONGEST_ID}
     found: dict[str, pl.Series] = {"row": frame["row"], "sku": sku}
     names = {"product_id": "external_id", "title": "title", "vendor": "vendor", "tags": "tags",
              "product_type": "product_type", "image_url": "image_url", "url": "url"}  # fmt: skip
@@ -101,7 +103,7 @@ def read_products(frame: pl.DataFrame, how: How, ledger: Ledger) -> pl.DataFrame
     parsers = {
         "price": lambda c: values.number(c, _PRICE, mark),
         "inventory": lambda c: values.whole(c, mark),
-        "is_product": values.flag,
+        "is_product": lambda c: values.flag(c, empty=True),
         "status": lambda c: values.text(c).str.to_lowercase().replace_strict(
             _STATES, default=None, return_dtype=pl.String),
         "currency": lambda c: values.text(c).str.to_uppercase().str.extract(r"^([A-Z]{3})$"),

@@ -10,7 +10,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import polars as pl
 
 from kernel.sdk import (
@@ -27,9 +26,9 @@ from plugins.files import values
 from plugins.files.customers import read_customers, read_products
 from plugins.files.ledger import How, Ledger
 from plugins.files.mapping import Chosen, Mapping, choose, load_mapping, merge
-from plugins.files.orders import read_orders
+from plugins.files.orders import Orders, read_orders
 from plugins.files.people import check_template
-from plugins.files.presets import preset
+from plugins.files.presets import Preset, preset
 from plugins.files.reading import Table, read_table
 from plugins.files.report import Report
 
@@ -76,27 +75,25 @@ async def import_file(
     told("reading")
     table = await asyncio.to_thread(read_table, path, options.encoding)
     chosen_preset = preset(options.preset, kind, table.columns)
-    mapping = merge(chosen_preset.mapping, own)
-    frame, chosen = choose(kind, table, mapping)
+    how = _how(ctx, options, merge(chosen_preset.mapping, own))
     told("checking")
-    if chosen_preset.finish is not None:
-        frame = chosen_preset.finish(frame)
-    frame = frame.drop(name for name in frame.columns if name.startswith("_"))
     ledger = Ledger(table)
-    how = _how(ctx, options, mapping)
-    done = await _WORK[kind](ctx, frame, how, ledger, told)
-    ledger.close()
+    read, chosen = await asyncio.to_thread(_checked, kind, table, chosen_preset, how, ledger)
     skipped = ledger.skipped
     rejects = await asyncio.to_thread(_write_rejects, table, skipped, options.rejects)
-    reasons = skipped["reason"].value_counts(sort=True).rows()
+    sha256, said = table.sha256, table.how
+    del table  # a million rows of text, which are not needed any more
+    told("writing")
+    done = await _WRITE[kind](ctx, read, how, ledger)
+    ledger.close()
     report = Report(
         kind=kind,
         file=path.name,
-        sha256=table.sha256,
+        sha256=sha256,
         tenant=ctx.tenant.id,
         preset=chosen_preset.name,
-        how=table.how,
-        columns=_shown(chosen),
+        how=said,
+        columns={name.removeprefix("_"): column for name, column in chosen.used.items()},
         ignored_columns=chosen.ignored,
         rows={
             "read": ledger.read,
@@ -105,7 +102,7 @@ async def import_file(
             "merged": ledger.merged,
             "skipped": skipped.height,
         },
-        skipped=dict(reasons),
+        skipped=dict(skipped["reason"].value_counts(sort=True).rows()),
         done=done,
         noticed=dict(ledger.noticed),
         seconds=round(time.perf_counter() - began, 3),
@@ -113,9 +110,20 @@ async def import_file(
         rejects_file=str(rejects or ""),
     )
     if not options.dry_run:
-        await finish_import(ctx, kind, path.name, table.sha256, ledger.written, report.counts())
+        await finish_import(ctx, kind, path.name, sha256, ledger.written, report.counts())
     told("committing")
     return report
+
+
+def _checked(
+    kind: str, table: Table, chosen_preset: Preset, how: How, ledger: Ledger
+) -> tuple[Any, Chosen]:
+    """Canonical frames of what can be taken, and which column became which."""
+    frame, chosen = choose(kind, table, how.mapping)
+    if chosen_preset.finish is not None:
+        frame = chosen_preset.finish(frame)
+    frame = frame.drop(name for name in frame.columns if name.startswith("_"))
+    return _READ[kind](frame, how, ledger), chosen
 
 
 def _check(options: Options) -> None:
@@ -144,25 +152,19 @@ def _how(ctx: Context, options: Options, mapping: Mapping) -> How:
     )
 
 
-def _shown(chosen: Chosen) -> dict[str, str]:
-    return {name.removeprefix("_"): column for name, column in chosen.used.items()}
-
-
 # --- the three kinds -----------------------------------------------------------------------------
 
 
-async def _orders(
-    ctx: Context, frame: pl.DataFrame, how: How, ledger: Ledger, told: Told
-) -> dict[str, int]:
-    read = await asyncio.to_thread(read_orders, frame, how, ledger)
-    del frame
-    told("writing")
+async def _orders(ctx: Context, read: Orders, how: How, ledger: Ledger) -> dict[str, int]:
     orders = read.orders.with_columns(source=pl.lit(SOURCE))
     merged = await merge_orders(ctx, orders, read.lines)
     what = merged.outcome.select("external_id", "what")
     # A refund is told by the rows of its order: when either was written, these rows were.
-    rows = read.size.join(what, on="external_id").group_by("parent")
-    rows = rows.agg(pl.col("rows").sum(), wrote=(pl.col("what") != "unchanged").any())
+    rows = (
+        read.size.join(what, on="external_id")
+        .group_by("parent")
+        .agg(pl.col("rows").sum(), wrote=(pl.col("what") != "unchanged").any())
+    )
     ledger.written = int(rows.filter(pl.col("wrote"))["rows"].sum())
     ledger.unchanged = int(rows.filter(~pl.col("wrote"))["rows"].sum())
     for name, count in merged.noticed.items():
@@ -189,19 +191,11 @@ async def _say_consent(ctx: Context, orders: pl.DataFrame, how: How) -> int:
     return (await merge_customers(ctx, said)).changed
 
 
-async def _customers(
-    ctx: Context, frame: pl.DataFrame, how: How, ledger: Ledger, told: Told
-) -> dict[str, int]:
-    read = await asyncio.to_thread(read_customers, frame, how, ledger)
-    told("writing")
+async def _customers(ctx: Context, read: pl.DataFrame, how: How, ledger: Ledger) -> dict[str, int]:
     return _count(await merge_customers(ctx, read.with_columns(source=pl.lit(SOURCE))), ledger)
 
 
-async def _products(
-    ctx: Context, frame: pl.DataFrame, how: How, ledger: Ledger, told: Told
-) -> dict[str, int]:
-    read = await asyncio.to_thread(read_products, frame, how, ledger)
-    told("writing")
+async def _products(ctx: Context, read: pl.DataFrame, how: How, ledger: Ledger) -> dict[str, int]:
     return _count(await merge_products(ctx, read.with_columns(source=pl.lit(SOURCE))), ledger)
 
 
@@ -214,7 +208,12 @@ def _count(counts: Any, ledger: Ledger) -> dict[str, int]:
     return {"created": counts.created, "changed": counts.changed, "unchanged": counts.unchanged}
 
 
-_WORK = {"orders": _orders, "customers": _customers, "products": _products}
+_READ: dict[str, Any] = {
+    "orders": read_orders,
+    "customers": read_customers,
+    "products": read_products,
+}
+_WRITE: dict[str, Any] = {"orders": _orders, "customers": _customers, "products": _products}
 
 
 # --- what was skipped ----------------------------------------------------------------------------
@@ -238,5 +237,5 @@ def _write_rejects(table: Table, skipped: pl.DataFrame, path: Path | None) -> Pa
                     "reason": reason,
                     "data": text if text is not None else values_,
                 }
-                file.write(canonical(msgspec.to_builtins(record)) + b"\n")
+                file.write(canonical(record) + b"\n")
     return path

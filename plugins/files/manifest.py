@@ -10,5 +10,5 @@ MANIFEST = Manifest(
     title="Files",
     summary="Reads orders, customers and products from files, and gives everything back as files.",
     kind="source",
-    docs="docs/import.md",
+    docs="plugins/files/README.md",
 )

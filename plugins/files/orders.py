@@ -138,7 +138,7 @@ def _cells(
             found[name] = ledger.words(values.text(frame[name]), longest)
     if "sku" in found:
         faults["id_too_long"] |= _too_long(found["sku"])
-    read("is_product", values.flag, "bad_is_product")
+    read("is_product", lambda c: values.flag(c, empty=True), "bad_is_product")
     cells = people.with_columns(**found).with_columns(
         pl.lit(None, dtype).alias(name) for name, dtype in _OPTIONAL.items() if name not in found
     )

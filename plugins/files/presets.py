@@ -90,7 +90,7 @@ def _shopify_products(frame: pl.DataFrame) -> pl.DataFrame:
     """A row a variant. The first row of a handle tells what its variants share; further pictures
     stand on rows of their own, which have no price and get no SKU.
     """
-    shared = ["title", "vendor", "product_type", "tags", "status", "image_url", "_published",
+    shared = ["title", "vendor", "product_type", "tags", "status", "_image", "_published",
               "_gift_card"]  # fmt: skip
     frame = frame.with_columns(
         pl.col(n).drop_nulls().first().over("_handle") for n in shared if n in frame.columns
@@ -104,6 +104,7 @@ def _shopify_products(frame: pl.DataFrame) -> pl.DataFrame:
     # This is also what an order export calls the line of a variant, with or without SKU.
     called = pl.when(option != "").then(pl.format("{} - {}", "title", option)).otherwise("title")
     sku = values.text(frame["sku"]) if "sku" in frame.columns else pl.lit(None, dtype=pl.String)
+    images = [name for name in ("image_url", "_image") if name in frame.columns]
     published = pl.Series(_lower(frame, "_published") != "false")
     status = _lower(frame, "status")
     return frame.with_columns(
@@ -115,6 +116,7 @@ def _shopify_products(frame: pl.DataFrame) -> pl.DataFrame:
         .then(pl.lit("active"))
         .otherwise(pl.lit("draft")),
         url=pl.format("/products/{}", "_handle"),
+        image_url=pl.coalesce(images) if images else pl.lit(None, dtype=pl.String),
         is_product=_lower(frame, "_gift_card") != "true",
     )
 
@@ -163,7 +165,8 @@ _SHOPIFY_PRODUCTS = Mapping(
         "price": "Variant Price",
         "status": ["Status"],
         "inventory": ["Variant Inventory Qty"],
-        "image_url": ["Variant Image", "Image Src"],
+        "image_url": ["Variant Image"],
+        "_image": ["Image Src"],
         "_published": ["Published"],
         "_gift_card": ["Gift Card"],
         "_option1": ["Option1 Value"],

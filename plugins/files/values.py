@@ -15,7 +15,7 @@ from kernel.sdk import InvalidInput
 
 MOMENT = pl.Datetime("us", "UTC")
 _YES = ["true", "yes", "y", "1", "t"]
-_NO = ["false", "no", "n", "0", "f", ""]
+_NO = ["false", "no", "n", "0", "f"]
 # What mail systems accept in practice: one @, no spaces, quotes or brackets, a dotted domain.
 _EMAIL = (
     r"[a-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}"
@@ -115,13 +115,18 @@ def whole(column: pl.Series, mark: str = ".") -> pl.Series:
     return rounded.set((rounded != exact).fill_null(False), None).cast(pl.Int32, strict=False)
 
 
-def flag(column: pl.Series) -> pl.Series:
-    """True and false from yes/no, true/false, 1/0; nothing is false; null for anything else."""
+def flag(column: pl.Series, empty: bool = False) -> pl.Series:
+    """True and false from yes/no, true/false, 1/0; `empty` for nothing; null for anything else."""
     if column.dtype == pl.Boolean:
-        return column.fill_null(False)
-    said = text(column).fill_null("").str.to_lowercase()
+        return column.fill_null(empty)
+    said = text(column).str.to_lowercase()
     return pl.select(
-        pl.when(said.is_in(_YES)).then(True).when(said.is_in(_NO)).then(False)
+        pl.when(said.is_null())
+        .then(empty)
+        .when(said.is_in(_YES))
+        .then(True)
+        .when(said.is_in(_NO))
+        .then(False)
     ).to_series()
 
 
