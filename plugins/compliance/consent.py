@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
 ALLOWED = Verdict(outcome="allowed")
 MONTH = timedelta(days=30.44)
+ADDRESS = re.compile(r"""[^\s<>",;:\\()\[\]@]+@(?=[^@]*[^.@]\.[^.@])[^\s<>",;:\\()\[\]@]+""")
 LIFTED_BY_CONSENT = ("unsubscribed", "erased")
 """Reasons that the person's own, later consent overrules. The others stay until someone acts."""
 STATES = {
@@ -80,14 +82,7 @@ def missing(person: Recipient) -> str:
 
 def plausible(email: str) -> bool:
     """Whether this could be one address: no spaces, lists, comments or line breaks."""
-    name, at, domain = email.rpartition("@")
-    return (
-        bool(name and at)
-        and "." in domain.strip(".")
-        and len(email) <= 254
-        and not any(c in ' <>",;:\\()[]' or c.isspace() or not c.isprintable() for c in email)
-        and "@" not in name
-    )
+    return len(email) <= 254 and email.isprintable() and ADDRESS.fullmatch(email) is not None
 
 
 def _lifted(person: Recipient, listed: Suppressed) -> bool:
