@@ -322,14 +322,16 @@ def _flat(found: Evaluation) -> dict[str, Any]:
     """The evaluation as one object: the measures beside n and base_rate."""
     import msgspec
 
-    facts: dict[str, Any] = msgspec.to_builtins(found)
+    facts: dict[str, Any] = msgspec.structs.asdict(found)
     return {**facts.pop("metrics"), "abstained": bool(found.missing), **facts}
 
 
 def _print_json(facts: Any) -> None:
     import msgspec
 
-    click.echo(msgspec.json.format(msgspec.json.encode(facts)))
+    from kernel.models.store import plain_json
+
+    click.echo(msgspec.json.format(plain_json(facts)))
 
 
 def _print_evaluation(model: Model, found: Evaluation, noticed: dict[str, int]) -> None:

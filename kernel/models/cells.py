@@ -32,7 +32,7 @@ def ids(names: pl.Series, dtype: pl.DataType) -> pl.Series:
     """Ids as they were written: numbers where the file had numbers, text where it had text."""
     if dtype == pl.String:
         number = names.cast(pl.Int64, strict=False)
-        return number if (number.cast(pl.String) == names).all() else names
+        return number if number.cast(pl.String).eq_missing(names).all() else names
     return names.cast(dtype, strict=False) if dtype.is_numeric() else names
 
 

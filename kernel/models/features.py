@@ -112,7 +112,7 @@ def features(history: History, as_of: datetime, extra: Sequence[Extra] = ()) -> 
         .join(_mailed(mails, as_of), on="customer_id", how="left")
         .with_columns(pl.col("returns_count", "mails_30d", "clicks_90d", "returned").fill_null(0))
         .with_columns(
-            total_spent=(pl.col("bought") + pl.col("returned")).clip(0) / 100,
+            total_spent=_money((pl.col("bought") + pl.col("returned")).clip(0)),
             returned_share=pl.when(pl.col("bought") > 0)
             .then(-pl.col("returned") / pl.col("bought"))
             .otherwise(0.0),
@@ -159,9 +159,9 @@ def _bought(orders: pl.LazyFrame, as_of: datetime, timezone: str) -> pl.LazyFram
         (paused * paused).sum().alias("squares"),
         pl.col("pause").filter(pl.col("pause") > 0).last().alias("last_gap_days"),
         pl.col("cents").sum().alias("bought"),
-        pl.col("cents").first().alias("first_order_value") / 100,
-        pl.col("cents").last().alias("last_order_value") / 100,
-        pl.col("cents").max().alias("max_order_value") / 100,
+        _money(pl.col("cents").first()).alias("first_order_value"),
+        _money(pl.col("cents").last()).alias("last_order_value"),
+        _money(pl.col("cents").max()).alias("max_order_value"),
         pl.col("units").sum().alias("units_count"),
         pl.col("lines").sum().alias("lines_count"),
         (new_day & pl.col("day").is_between(today - 365, today - 276))
@@ -172,12 +172,12 @@ def _bought(orders: pl.LazyFrame, as_of: datetime, timezone: str) -> pl.LazyFram
         inside = pl.col("t") >= at - window * _DAY
         sums += [
             (inside & new_day).sum().alias(f"order_days_{window}d"),
-            (pl.col("cents") * inside).sum().alias(f"spent_{window}d") / 100,
+            _money((pl.col("cents") * inside).sum()).alias(f"spent_{window}d"),
         ]
     gaps = pl.col("order_days") - 1
     mean = pl.when(gaps > 0).then(pl.col("span") / gaps)
     spread = (pl.col("squares") / gaps - mean * mean).clip(0).sqrt()
-    since, ever = (at - pl.col("last")) / _DAY, (at - pl.col("first")) / _DAY
+    since, ever = _days(at - pl.col("last")), _days(at - pl.col("first"))
     return (
         rows.group_by("customer_id")
         .agg(sums)
@@ -206,12 +206,22 @@ def _mailed(mails: pl.LazyFrame, as_of: datetime) -> pl.LazyFrame:
     return mails.group_by("customer_id").agg(
         mails_30d=(sent & recent(30)).sum(),
         clicks_90d=(~sent & recent(90)).sum(),
-        days_since_mail=(_micros(as_of) - last) / _DAY,
+        days_since_mail=_days(_micros(as_of) - last),
     )
 
 
 def _cents() -> pl.Expr:
     return (pl.col("amount").fill_null(0) * 100).round().cast(pl.Int64)
+
+
+# Polars divides a column by a constant as a product with its inverse, but a single row it divides: the
+# last digit would depend on how many rows there are.
+def _money(cents: pl.Expr) -> pl.Expr:
+    return (cents * 0.01).round(2)
+
+
+def _days(micros: pl.Expr) -> pl.Expr:
+    return micros * (1 / _DAY)
 
 
 def _micros(moment: datetime) -> int:

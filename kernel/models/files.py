@@ -31,28 +31,19 @@ NOT_PRODUCTS = [
     "shipping",
     "freight",
     "delivery",
-    "dot",
     "carriage",
-    "d",
     "discount",
-    "m",
     "manual",
-    "s",
-    "b",
-    "c2",
-    "pads",
-    "cruk",
     "amazonfee",
     "adjust",
     "adjust2",
-    "test",
     "fee",
     "tax",
     "tip",
-    "dcgssboy",
-    "dcgssgirl",
 ]
 """SKUs, in small letters, that shops use for what is no product; and what begins like a gift card."""
+_SHORT = ["d", "m", "s", "b", "c2", "dot", "pads", "cruk", "test"]
+"""No products either, but only where products have long names."""
 _GIFT = r"^(gift[-_ ]?(card|voucher)?[-_ ]?\d*|bank charges|test\d+)"
 _EARLIEST = pl.lit("1990-01-01").str.to_datetime(time_unit="us", time_zone="UTC")
 _LARGEST = 1e9
@@ -179,6 +170,8 @@ def _typed(raw: pl.DataFrame, as_of: datetime) -> tuple[pl.DataFrame, pl.Series,
     noticed["repeated"] = rows.select(doubles.sum()).item()
     rows = rows.filter(~doubles)
     noticed["no_customer"] = rows["customer"].null_count()
+    skus = rows.filter(pl.col("ordered_at") < as_of)["sku"].unique().str.len_chars().median()
+    no_products = NOT_PRODUCTS + (_SHORT if isinstance(skus, float) and skus >= 5 else [])
     small = pl.col("sku").str.to_lowercase()
     # Numbers in the order of time: later rows do not change those of earlier ones.
     rows = (
@@ -187,7 +180,7 @@ def _typed(raw: pl.DataFrame, as_of: datetime) -> tuple[pl.DataFrame, pl.Series,
         .with_columns(
             order=pl.col("order").fill_null(pl.format("{} {}", "customer", "ordered_at")),
             customer_id=_number("customer"),
-            is_product=~(small.is_in(NOT_PRODUCTS) | small.str.contains(_GIFT)).fill_null(False),
+            is_product=~(small.is_in(no_products) | small.str.contains(_GIFT)).fill_null(False),
             quantity=pl.col("quantity") if "quantity" in have else pl.lit(1.0),
         )
     )

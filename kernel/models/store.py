@@ -78,6 +78,11 @@ class Scoring(Frozen):
     seconds: float
 
 
+def plain_json(value: Any) -> bytes:
+    """`value` as JSON; numbers of numpy, which models calculate with, are numbers."""
+    return msgspec.json.encode(value, enc_hook=lambda number: number.item())
+
+
 def _version(row: Any) -> Version:
     trained, evaluation = row["trained"], row["evaluation"]
     return Version(
@@ -164,8 +169,8 @@ async def keep(
         feature_hash,
         ctx.now,
         seconds,
-        trained and msgspec.json.encode(msgspec.structs.replace(trained, artefact=b"")).decode(),
-        evaluation and msgspec.json.encode(evaluation).decode(),
+        trained and plain_json(msgspec.structs.replace(trained, artefact=b"")).decode(),
+        evaluation and plain_json(evaluation).decode(),
         packed,
     )
     await ctx.db.execute(_FORGET, ctx.tenant.id, model, KEPT)

@@ -32,8 +32,9 @@ SELECT customer_id, value::text AS value FROM profiles_trait WHERE tenant_id = $
 """
 _WRITE_STAGED = """
 INSERT INTO profiles_trait AS t (tenant_id, customer_id, name, value, plugin, version, at)
-SELECT $1, s.customer_id, s.name, s.value::jsonb, $2, $3, $4 FROM stage_trait s
-WHERE s.value IS NOT NULL
+SELECT $1, s.customer_id, s.name, s.value::jsonb, $2, $3, $4
+FROM stage_trait s JOIN profiles_customer c ON c.tenant_id = $1 AND c.id = s.customer_id
+WHERE s.value IS NOT NULL AND c.erased_at IS NULL
 ON CONFLICT (tenant_id, customer_id, name) DO UPDATE
 SET value = excluded.value, plugin = excluded.plugin, version = excluded.version, at = excluded.at
 WHERE t.value IS DISTINCT FROM excluded.value
@@ -88,7 +89,8 @@ async def write_trait_frame(
         plugin: who writes; every trait's name begins with it and a dot.
         version: of the plugin or its model.
         frame: `customer_id`, once each, and a column for each trait: numbers, text, booleans, moments,
-            or lists or structs of numbers and text. A null takes the trait away.
+            or lists or structs of numbers and text. A null takes the trait away. Who is not a customer,
+            or asked to be forgotten in the meantime, is left out.
         whole: names of traits of which the frame tells all: who is not in it loses them.
     """
     names = [name for name in frame.columns if name != "customer_id"]

@@ -1,0 +1,211 @@
+"""Training, judging, promoting, scoring, going back: with a stranger's model on real Postgres."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from polars.testing import assert_frame_equal
+
+from kernel.contracts.errors import Conflict, InvalidInput, NotFound
+from kernel.jobs.kernel_jobs import regular_jobs
+from kernel.models import cards, history, run, store
+from kernel.profiles import rights
+from kernel.tenancy import health
+from kernel.tenancy.core import Core
+from kernel.tenancy.scope import TenantScope
+from kernel.testing.clock import TurnedClock
+from kernel.testing.seed import add_customers, add_order
+from tests.kernel.models import toy
+
+
+async def fill(core: Core, customers: int = 12) -> list[int]:
+    """Every second customer orders every ten days, the others ordered once long ago."""
+    async with core.tenant_scope("alpha") as ctx:
+        ids = await add_customers(ctx, customers)
+        for place, customer in enumerate(ids):
+            for days in range(5, 200, 10) if place % 2 else (150,):
+                await add_order(ctx, customer, ctx.now - timedelta(days=days), 20.0 + place)
+    return ids
+
+
+async def traits(core: Core) -> dict[int, dict[str, Any]]:
+    async with core.tenant_scope("alpha") as ctx:
+        rows = await ctx.db.fetch("SELECT customer_id, name, value::text FROM profiles_trait")
+    found: dict[int, dict[str, Any]] = {}
+    for row in rows:
+        found.setdefault(row["customer_id"], {})[row["name"]] = row["value"]
+    return found
+
+
+async def test_trained_promoted_and_scored(core: Core) -> None:
+    ids = await fill(core)
+    ctx = await core.detached("alpha")
+    (version,) = await run.train(ctx, ["toy"])
+    assert (version.state, version.number) == ("in_use", 1)
+    assert version.trained is not None and version.trained.artefact == b""
+    assert version.trained.n == 12 and version.evaluation is not None
+    assert version.evaluation.as_of == ctx.now - timedelta(days=30)
+    assert set(version.evaluation.baselines) == {"recency_only", "rfm_logistic"}
+    done = (await run.score(ctx, ["toy"]))["toy"]
+    found = await traits(core)
+    assert done.customers == 12 and done.written == 18
+    assert found[ids[1]]["toy.again"] > found[ids[0]]["toy.again"]
+    assert found[ids[1]]["toy.lately"] == "true" and "toy.lately" not in found[ids[0]]
+    assert (await run.score(ctx, ["toy"]))["toy"].written == 0
+
+
+async def test_a_worse_model_is_refused_and_told(core: Core) -> None:
+    await fill(core)
+    ctx = await core.detached("alpha")
+    await run.train(ctx, ["toy"])
+    toy.TOY.wrong = True
+    (version,) = await run.train(ctx, ["toy"])
+    assert version.state == "refused" and "log loss" in version.reason
+    async with core.tenant_scope("alpha") as tx:
+        used = await store.in_use(tx, "toy")
+        card = await cards.card(tx, "toy")
+    assert used is not None and used.number == 1
+    assert not card.healthy and version.reason in card.state
+
+
+async def test_failures_stand_on_the_health_board_until_they_are_over(core: Core) -> None:
+    await fill(core)
+    ctx = await core.detached("alpha")
+    board = health.Health()
+    core.board.report = board.report
+    toy.TOY.broken = True
+    await run.nightly(ctx)
+    await board.flush(core)
+    async with core.tenant_scope("alpha") as tx:
+        (line,) = (await health.page(tx)).rows
+        assert line["what"] == "model toy" and "the toy is broken" in line["error"]
+        assert set(await store.scorings(tx)) == {"toy", "toy_shelf"}  # not asked again at once
+    toy.TOY.broken = False
+    await run.nightly(ctx)
+    async with core.tenant_scope("alpha") as tx:
+        assert not (await health.page(tx)).rows
+        assert (await cards.card(tx, "toy")).state.startswith("In use since")
+        assert (await cards.card(tx, "toy_shelf")).state == "It says nothing yet: Products."
+
+
+async def test_nightly_trains_weekly_and_scores_daily(core: Core, clock: TurnedClock) -> None:
+    await fill(core)
+    numbers = []
+    for _ in range(9):
+        ctx = await core.detached("alpha")
+        await run.nightly(ctx)
+        async with core.tenant_scope("alpha") as tx:
+            numbers.append((await store.versions(tx, "toy"))[0].number)
+            assert (await store.scorings(tx))["toy"].scored_at == tx.now
+        clock.turn(days=1)
+    assert numbers == [1] * 7 + [2] * 2
+
+
+async def test_abstains_with_what_is_missing(core: Core) -> None:
+    await fill(core, 2)
+    ctx = await core.detached("alpha")
+    (version,) = await run.train(ctx, ["toy"])
+    assert version.state == "abstained" and version.reason.startswith("5 customers with an order")
+    assert await run.score(ctx, ["toy"]) == {}
+    assert await traits(core) == {}
+
+
+async def test_fresh_scores_who_ordered(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = await fill(core)
+    ctx = await core.detached("alpha")
+    await run.fresh(ctx)  # never ran: all of it
+    assert len(await traits(core)) == 12
+    async with core.tenant_scope("alpha") as tx:
+        await tx.db.execute("UPDATE profiles_order SET created_at = now() - interval '1 day'")
+        await tx.db.execute("DELETE FROM profiles_trait WHERE customer_id = $1", ids[2])
+        await add_order(tx, ids[0], tx.now - timedelta(hours=1))
+
+    async def no(*args: object) -> None:
+        raise AssertionError("everything is scored again")
+
+    monkeypatch.setattr(run, "nightly", no)
+    await run.fresh(ctx)
+    found = await traits(core)
+    assert found[ids[0]]["toy.lately"] == "true"
+    assert ids[2] not in found  # did not order
+
+
+async def test_rollback(core: Core) -> None:
+    await fill(core)
+    ctx = await core.detached("alpha", actor="Ada")
+    with pytest.raises(Conflict, match="no earlier version"):
+        await run.rollback(ctx, "toy")
+    await run.train(ctx, ["toy"])
+    await run.train(ctx, ["toy"])
+    version = await run.rollback(ctx, "toy")
+    assert (version.number, version.state) == (1, "in_use")
+    assert version.reason == "Put back into use by Ada."
+    assert len(await traits(core)) == 12
+    async with core.tenant_scope("alpha") as tx:
+        assert [v.state for v in await store.versions(tx, "toy")] == ["retired", "in_use"]
+    with pytest.raises(NotFound, match="Version 9"):
+        await run.rollback(ctx, "toy", 9)
+
+
+async def test_a_corrupt_or_older_artefact_is_refused_and_trained_again(core: Core) -> None:
+    await fill(core)
+    ctx = await core.detached("alpha")
+    await run.train(ctx, ["toy"])
+    async with core.tenant_scope("alpha") as tx:
+        await tx.db.execute("UPDATE models_artefact SET artefact = substr(artefact, 1, 40)")
+    with pytest.raises(InvalidInput, match="corrupt"):
+        await run.score(ctx, ["toy"])
+    toy.TOY.version = "2"
+    with pytest.raises(InvalidInput, match="corrupt"):
+        await run.score(ctx, ["toy"])
+    await run.train(ctx, ["toy"])
+    toy.TOY.version = "3"
+    with pytest.raises(InvalidInput, match="version 2, and this is `toy` version 3"):
+        await run.score(ctx, ["toy"])
+
+
+async def test_what_the_model_does_not_declare_is_not_written(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(core)
+    ctx = await core.detached("alpha")
+    await run.train(ctx, ["toy"])
+    monkeypatch.setattr(toy.TOY, "traits", {"toy.again": ""}, raising=False)
+    with pytest.raises(InvalidInput, match="scored toy"):
+        await run.score(ctx, ["toy"])
+    assert await traits(core) == {}
+
+
+async def test_other_tenants_and_models(core: Core) -> None:
+    ctx = await core.detached("bravo")
+    assert run.chosen(ctx) == []
+    with pytest.raises(NotFound, match="has no model toy"):
+        await run.train(ctx, ["toy"])
+    jobs = regular_jobs(core.board, frozenset())
+    assert not jobs
+    assert {"kernel.models", "kernel.models_fresh"} < set(
+        regular_jobs(core.board, frozenset({"toy"}))
+    )
+
+
+async def test_history_of_some_is_a_part_of_the_whole(core: Core) -> None:
+    ids = await fill(core)
+    async with core.tenant_scope("alpha") as ctx:
+        needs = ("lines", "products", "mails")
+        whole = await history.read_history(ctx, ctx.now, needs)  # type: ignore[arg-type]
+        some = await history.read_history(ctx, ctx.now, needs, ids[:3])  # type: ignore[arg-type]
+        await rights.erase_customer(ctx, ids[0])
+        after = await history.read_history(ctx, ctx.now, needs)  # type: ignore[arg-type]
+    assert whole.timezone == "Europe/Berlin" and whole.currency == "EUR"
+    assert whole.orders["customer_id"].n_unique() == 12 and whole.orders["lines"].sum() > 0
+    some_ids = whole.orders.filter(whole.orders["customer_id"].is_in(ids[:3]))
+    assert_frame_equal(some.orders, some_ids)
+    assert ids[0] not in after.orders["customer_id"].to_list()
+    assert after.lines.height == whole.lines.height and after.lines["customer_id"].null_count()
+
+
+async def test_recommendations_come_from_an_enabled_plugin(alpha: TenantScope) -> None:
+    found = await cards.recommend(alpha, [3, 4], "new", 1)
+    assert found[4][0].sku == "7"
