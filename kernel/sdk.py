@@ -36,6 +36,7 @@ from kernel.contracts.errors import (
 from kernel.contracts.events import (
     CampaignFinished,
     CampaignProposed,
+    ClockSet,
     ConsentChanged,
     CustomerCreated,
     Event,
@@ -129,6 +130,7 @@ __all__ = [
     "Card",
     "Channel",
     "Clock",
+    "ClockSet",
     "Conflict",
     "ConsentChanged",
     "Context",

@@ -54,13 +54,14 @@ def list_(program: Program, tenant: str, status: str, limit: int, as_json: bool)
 @tenant_option
 @pass_program
 def propose(program: Program, tenant: str) -> int:
-    """Propose what is due today and decide for everyone in its audience."""
+    """Do what is due, propose today's campaigns and decide for everyone in their audience."""
+    from kernel.jobs.due import run_due_inline
     from kernel.pipeline import campaigns, run
 
     async def work(core: Core) -> list[CampaignView]:
+        await run_due_inline(core, tenant)
         ids = await run.propose_due(core, tenant)
-        while await run.advance(core, tenant):
-            pass
+        await run_due_inline(core, tenant)
         async with core.tenant_scope(tenant) as ctx:
             return [await campaigns.get(ctx, campaign_id) for campaign_id in ids]
 
@@ -142,13 +143,9 @@ def cancel(program: Program, campaign: UUID, tenant: str, reason: str) -> int:
 @pass_program
 def send(program: Program, tenant: str) -> int:
     """Do the tenant's work here and now, as a worker would: decide, hand over, settle."""
-    from kernel.pipeline import run
+    from kernel.jobs.due import run_due_inline
 
-    async def work(core: Core) -> None:
-        while await run.advance(core, tenant):
-            pass
-
-    program.run(work)
+    program.run(lambda core: run_due_inline(core, tenant))
     return 0
 
 

@@ -53,10 +53,15 @@ def set_(program: Program, tenant: str, time: str, force: bool) -> int:
     """Set the clock to TIME, e.g. 2011-09-10 or 2011-09-10T08:00 (the tenant's time zone)."""
 
     async def work(core: Core) -> datetime:
+        from kernel.contracts.events import ClockSet
+        from kernel.events.outbox import emit
+        from kernel.profiles.totals import recompute_all
         from kernel.tenancy import switches
 
         async with core.tenant_scope(tenant, actor()) as ctx:
             await switches.set_clock(ctx, _time(time, ctx.tenant.timezone), force=force)
+            await recompute_all(ctx)
+            await emit(ctx, ClockSet(occurred_at=ctx.now))
             return ctx.now
 
     click.echo(f"The clock of {tenant} stands at {program.run(work):%Y-%m-%d %H:%M} UTC.")
@@ -71,10 +76,15 @@ def reset(program: Program, tenant: str, force: bool) -> int:
     """Give the tenant real time again."""
 
     async def work(core: Core) -> None:
+        from kernel.contracts.events import ClockSet
+        from kernel.events.outbox import emit
+        from kernel.profiles.totals import recompute_all
         from kernel.tenancy import switches
 
         async with core.tenant_scope(tenant, actor()) as ctx:
             await switches.set_clock(ctx, None, force=force)
+            await recompute_all(ctx)
+            await emit(ctx, ClockSet(occurred_at=ctx.now))
 
     program.run(work)
     click.echo(f"{tenant} lives in real time.")

@@ -55,6 +55,12 @@ class ImportFinished(Event):
     written: int
 
 
+class ClockSet(Event):
+    """The tenant's time was set by hand: what was computed for another time must be so again."""
+
+    type: ClassVar[str] = "clock.set"
+
+
 class CampaignProposed(Event):
     """A campaign waits for the merchant."""
 
@@ -87,6 +93,7 @@ KERNEL_EVENTS: tuple[type[Event], ...] = (
     OrderPlaced,
     ConsentChanged,
     ImportFinished,
+    ClockSet,
     CampaignProposed,
     CampaignFinished,
     MessagesAccepted,

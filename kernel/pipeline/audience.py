@@ -94,7 +94,8 @@ def members(
               WHERE m.tenant_id = c.tenant_id AND m.customer_id = c.id
               AND k.campaign_type = {kind}::text AND m.created_at > {since}::timestamptz)"""
         )
-    where = " AND ".join(["c.tenant_id = $1", "c.erased_at IS NULL", *tests])
+    known = f"c.created_at <= {compiler.param(now)}::timestamptz"
+    where = " AND ".join(["c.tenant_id = $1", "c.erased_at IS NULL", known, *tests])
     return f"SELECT c.id FROM profiles_customer c WHERE {where}", compiler.args
 
 

@@ -23,14 +23,16 @@ SUMS = """
     max(o.ordered_at) FILTER (WHERE o.kind = 'order' AND counts) AS last_order_at,
     min(o.ordered_at) AS known_since
   FROM {people} t
-  LEFT JOIN (SELECT *, status = 'placed' AND NOT is_test AS counts FROM profiles_order
-             WHERE tenant_id = $1) o ON o.customer_id = t.id
+  LEFT JOIN (SELECT *, status = 'placed' AND NOT is_test AND ordered_at <= $3 AS counts
+             FROM profiles_order WHERE tenant_id = $1) o ON o.customer_id = t.id
   GROUP BY t.id
 """
-"""SELECT of the totals of the customers whose ids stand in the table {people}; $2 is the currency."""
+"""SELECT of the totals of the customers whose ids stand in the table {people};
+$2 is the currency, $3 the tenant's now: what lies after it (a trial on an old file, with the clock set
+back) is not known yet."""
 
-_UPDATE = f"""
-WITH sums AS ({SUMS.format(people="stage_touched")})
+_WRITE = """
+WITH sums AS ({sums})
 UPDATE profiles_customer c SET orders_count = s.orders_count, total_spent = s.total_spent,
   first_order_at = s.first_order_at, last_order_at = s.last_order_at,
   created_at = least(c.created_at, s.known_since), updated_at = now()
@@ -38,6 +40,9 @@ FROM sums s WHERE c.tenant_id = $1 AND c.id = s.id AND (c.created_at > s.known_s
   (c.orders_count, c.total_spent, c.first_order_at, c.last_order_at) IS DISTINCT FROM
   (s.orders_count, s.total_spent, s.first_order_at, s.last_order_at))
 """
+_UPDATE = _WRITE.format(sums=SUMS.format(people="stage_touched"))
+_EVERYONE = "(SELECT id FROM profiles_customer WHERE tenant_id = $1)"
+_UPDATE_ALL = _WRITE.format(sums=SUMS.format(people=_EVERYONE))
 
 
 async def recompute(ctx: Context, customer_ids: pl.Series) -> None:
@@ -47,4 +52,9 @@ async def recompute(ctx: Context, customer_ids: pl.Series) -> None:
     if not customer_ids.len():
         return
     await stage(ctx, "stage_touched", pl.DataFrame({"id": customer_ids.cast(pl.Int64)}))
-    await ctx.db.execute(_UPDATE, ctx.tenant.id, ctx.tenant.currency)
+    await ctx.db.execute(_UPDATE, ctx.tenant.id, ctx.tenant.currency, ctx.now)
+
+
+async def recompute_all(ctx: Context) -> None:
+    """The same for every customer: after the tenant's clock was set to another time."""
+    await ctx.db.execute(_UPDATE_ALL, ctx.tenant.id, ctx.tenant.currency, ctx.now)

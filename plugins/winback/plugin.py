@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from kernel.sdk import (
     CampaignType,
+    ClockSet,
     Context,
     Event,
     ImportFinished,
@@ -54,10 +55,11 @@ def jobs() -> Sequence[Job]:
 
 @hookimpl
 def subscriptions() -> Sequence[Subscription]:
-    """An order ends the reason to write; an import may change everyone's rhythm."""
+    """An order ends the reason to write; an import or another time may change everyone's rhythm."""
     return (
         Subscription(name="ordered", event=OrderPlaced, handle=rhythm.ordered),
         Subscription(name="imported", event=ImportFinished, handle=rhythm.imported),
+        Subscription(name="clock", event=ClockSet, handle=rhythm.imported),
     )
 
 

@@ -104,7 +104,7 @@ async def schedule(ctx: Context) -> None:
 
 
 async def imported(ctx: Context, events: Sequence[Event]) -> None:
-    """Files of history were read in: however many, the rhythm is computed once."""
+    """History was read in, or the time was set: however often, the rhythm is computed once."""
     await schedule(ctx)
 
 

@@ -11,6 +11,10 @@ from kernel.contracts.errors import InvalidInput
 from kernel.profiles.frames import LINES, ORDERS
 from kernel.profiles.intake import merge_orders
 from kernel.profiles.live import place_orders
+from kernel.profiles.totals import recompute_all
+from kernel.tenancy.core import Core
+from kernel.testing.clock import TurnedClock
+from kernel.testing.seed import add_customers, add_order
 
 from .conftest import DAY, frame, line, order, told
 
@@ -188,3 +192,20 @@ async def test_far_away_times_and_amounts(alpha):
     when = datetime(1999, 12, 31, 23, 59, 59, 999999, tzinfo=UTC)
     await merge(alpha, [order(1, ordered_at=when, amount=Decimal("999999999999.99"))])
     assert await totals(alpha) == (1, Decimal("999999999999.99"), when, when)
+
+
+async def test_what_lies_after_the_tenants_now_is_not_known_yet(
+    core: Core, clock: TurnedClock
+) -> None:
+    async with core.tenant_scope("alpha") as ctx:
+        [customer] = await add_customers(ctx)
+        for days in (-20, 5):
+            await add_order(ctx, customer, ctx.now + timedelta(days=days))
+        await recompute_all(ctx)
+        totals = "SELECT orders_count, last_order_at FROM profiles_customer WHERE id = $1"
+        row = await ctx.db.fetchrow(totals, customer)
+        assert tuple(row) == (1, ctx.now - timedelta(days=20))
+        clock.turn(days=6)
+        await recompute_all(ctx)
+        row = await ctx.db.fetchrow(totals, customer)
+        assert tuple(row) == (2, ctx.now - timedelta(days=1))
