@@ -53,6 +53,7 @@ from kernel.contracts.models import (
     Model,
     Recommendation,
     Recommender,
+    Remembering,
     Slot,
     Trained,
 )
@@ -74,7 +75,7 @@ from kernel.events.outbox import emit
 from kernel.hookspecs import hookimpl
 from kernel.jobs.port import enqueue
 from kernel.jobs.progress import Progress, progress
-from kernel.models.cards import Card, artefact_in_use, card, recommend
+from kernel.models.cards import Card, artefact_in_use, card, note_offers, recommend
 from kernel.models.features import FEATURES, features
 from kernel.models.files import clean as clean_orders
 from kernel.models.history import before, history, read_history
@@ -172,6 +173,7 @@ __all__ = [
     "Recipient",
     "Recommendation",
     "Recommender",
+    "Remembering",
     "Rendered",
     "Reseller",
     "Scalar",
@@ -219,6 +221,7 @@ __all__ = [
     "merge_products",
     "messages",
     "new_id",
+    "note_offers",
     "open_engine",
     "order_lines",
     "place_orders",

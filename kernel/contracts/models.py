@@ -25,7 +25,7 @@ Need = Literal["lines", "products", "mails"]
 Slot = Literal["again", "new", "popular"]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class History:
     """What is known of a shop's customers, clean, as frames. Times are UTC, money is in one currency.
 
@@ -216,4 +216,13 @@ class Recommender(Protocol):
         """Up to `k` products in this slot for each of these customers, best first; from what was
         computed last, in one or two queries.
         """
+        ...
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A Recommender that does not offer the same again soon: told by `kernel.sdk.note_offers`."""
+
+    async def offered(self, ctx: Context, offers: Sequence[tuple[int, str]]) -> None:
+        """These (customer id, SKU) stand in mails that are being handed over. Safe to tell twice."""
         ...

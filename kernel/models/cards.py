@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from kernel.contracts.base import Frozen
-from kernel.contracts.models import Recommendation, Recommender, Slot
+from kernel.contracts.models import Recommendation, Recommender, Remembering, Slot
 from kernel.models import artefact, store
 from kernel.models.promote import complaint
 from kernel.models.run import chosen
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kernel.contracts.context import Context
-    from kernel.tenancy.scope import TenantScope
 
 
 class Card(Frozen):
@@ -82,8 +81,16 @@ async def recommend(
     """Up to `k` products for each of these customers, best first, from the first enabled plugin whose
     model recommends. Whom it knows nothing for is left out; empty where there is no such plugin.
     """
-    board = cast("TenantScope", ctx).core.board
-    for owned in board.models.values():
-        if owned.plugin in ctx.enabled and isinstance(owned.value, Recommender):
+    for owned in chosen(ctx):
+        if isinstance(owned.value, Recommender):
             return await owned.value.for_customers(ctx, customer_ids, slot, k)
     return {}
+
+
+async def note_offers(ctx: Context, offers: Sequence[tuple[int, str]]) -> None:
+    """Tell the recommenders of the tenant's plugins that these (customer id, SKU) are being offered in
+    a mail, so that they are not recommended again soon.
+    """
+    for owned in chosen(ctx):
+        if isinstance(owned.value, Remembering):
+            await owned.value.offered(ctx, offers)

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from kernel.sdk import History
     from plugins.affinity.sales import Sales
 
-PENALTIES = (30.0, 60.0, 120.0, 200.0)
-PLAIN_PENALTY = 100.0
+PENALTIES = (30.0, 60.0, 120.0, 200.0, 1000.0)
+"""The last one leaves little but popularity: for a shop whose orders have nothing in common."""
+PLAIN_PENALTY = 60.0
 """Where there are too few orders to choose by."""
 _JUDGED, _LEAST_JUDGED = 2_000, 100
 """Orders by which the penalty is chosen: the last ones, at most and at least."""

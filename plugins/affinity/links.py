@@ -16,7 +16,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.linalg import lapack
 
-from plugins.affinity.sales import UNIT, Baskets
+from plugins.affinity.sales import UNIT, Baskets, place
 
 DENSE = 5_000
 """Products in the dense inverse: half a GB of memory and some seconds."""
@@ -25,6 +25,8 @@ DAMP = 0.25
 BLEND = 0.2
 BEYOND = 4.0
 """How loud the confidences speak among the most sold products, and where they speak alone."""
+SOLID = 10
+"""Orders with both products, from which on a pair is taken for no accident."""
 NEAREST = 100
 """Close products kept for each product while learning."""
 MOST_SPEAKERS = 100
@@ -72,7 +74,10 @@ def learn(pairs: Pairs, penalty: float) -> Links:
     """
     items, top = pairs.items, pairs.gram.shape[0]
     inside = (pairs.source < top) & (pairs.target < top)
-    close = (pairs.close / (pairs.close.max() if pairs.close.size else 1)) ** 3
+    # The closest pair that is no accident says 1; where there is none, nothing says much.
+    solid = pairs.close[pairs.count >= SOLID]
+    most = solid.max() if solid.size else SHRINK**-DAMP
+    close = np.minimum(pairs.close / most, 1) ** 3
     close = np.where(inside, BLEND * close, BEYOND * close)
     links = _matrix(pairs.source, pairs.target, close, items)
     bias = np.zeros(items, np.float32)
@@ -139,16 +144,16 @@ def together(found: Baskets, dense: int = DENSE) -> Pairs:
 
 def _first(source: Any, target: Any, count: Any, close: Any) -> tuple[Any, Any, Any, Any]:
     """Of each source the NEAREST closest targets."""
-    order = np.lexsort((target, -close, source))
-    order = order[_place(source[order]) < NEAREST]
+    order = _order(source, close, target)
+    order = order[place(source[order]) < NEAREST]
     return source[order], target[order], count[order], close[order]
 
 
-def _place(groups: Any) -> Any:
-    """0, 1, 2 … within each run of equal values."""
-    begins = np.r_[True, groups[1:] != groups[:-1]] if groups.size else np.zeros(0, bool)
-    at = np.arange(groups.size)
-    return at - np.maximum.accumulate(np.where(begins, at, 0))
+def _order(group: Any, strength: Any, tie: Any) -> Any:
+    """By group, then the strongest first, then by tie: as one whole number, which sorts fastest."""
+    most = strength.max() if strength.size else 1
+    weaker = np.round((1 - strength / most) * (2**27 - 1)).astype(np.int64)
+    return np.argsort(group.astype(np.int64) << 45 | weaker << 18 | tie)
 
 
 def _ease(gram: Any, mean: Any, total: float, penalty: float) -> Any:
@@ -179,11 +184,11 @@ def _matrix(source: Any, target: Any, weight: Any, items: int) -> Any:
 def _strongest(links: Any, most: int) -> Any:
     """Of each target the MOST_SPEAKERS strongest sources; fewer, where all would be more than `most`."""
     found = links.tocoo()
-    order = np.lexsort((found.row, -found.data, found.col))
-    place = _place(found.col[order])
-    kept = np.cumsum(np.bincount(place, minlength=MOST_SPEAKERS)[:MOST_SPEAKERS])
+    order = _order(found.col, found.data, found.row)
+    placed = place(found.col[order])
+    kept = np.cumsum(np.bincount(placed, minlength=MOST_SPEAKERS)[:MOST_SPEAKERS])
     speakers = max(1, int((kept <= most).sum()))
-    order = order[place < speakers]
+    order = order[placed < speakers]
     return _matrix(found.row[order], found.col[order], found.data[order], links.shape[0])
 
 

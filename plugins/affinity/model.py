@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from kernel.sdk import Abstained, Evaluation, Trained
-from plugins.affinity import offers
+from plugins.affinity import offers as remembered
 from plugins.affinity.fit import fit
 from plugins.affinity.judge import LEAST, coverage, error, judged
 from plugins.affinity.learned import VERSION, decode
@@ -163,11 +163,11 @@ class Affinity:
         self, ctx: Context, customer_ids: Sequence[int], slot: Slot, k: int
     ) -> dict[int, list[Recommendation]]:
         """Up to `k` products of a slot, of those for sale now and not offered lately."""
-        return await offers.for_customers(ctx, customer_ids, slot, k)
+        return await remembered.for_customers(ctx, customer_ids, slot, k)
 
-    async def offered(self, ctx: Context, offered: Sequence[tuple[int, str]]) -> None:
+    async def offered(self, ctx: Context, offers: Sequence[tuple[int, str]]) -> None:
         """Note that customers were offered products, so that they are not offered again soon."""
-        await offers.note(ctx, offered)
+        await remembered.note(ctx, offers)
 
     def _fit(self, history: History, as_of: datetime, settings: Any) -> Learned | None:
         chosen = settings if isinstance(settings, AffinitySettings) else AffinitySettings()

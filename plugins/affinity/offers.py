@@ -11,7 +11,7 @@ import polars as pl
 from kernel.sdk import Erased, Export, Recommendation, artefact_in_use
 from plugins.affinity.learned import decode
 from plugins.affinity.manifest import MANIFEST, AffinitySettings
-from plugins.affinity.suggest import popularity
+from plugins.affinity.reasons import popularity
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

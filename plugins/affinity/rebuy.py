@@ -39,7 +39,8 @@ def waits(sold: Sales) -> tuple[Any, Any]:
     owned = _recent(owned.select("customer_id", "item", "day").unique())
     at = ["customer_id", "day"]
     days = owned.select(at).unique().sort(at)
-    days = days.with_columns(next=pl.col("day").shift(-1).over("customer_id")).drop_nulls("next")
+    same = pl.col("customer_id") == pl.col("customer_id").shift(-1)
+    days = days.with_columns(next=pl.when(same).then(pl.col("day").shift(-1))).drop_nulls("next")
     then = owned.select("customer_id", "item", next="day", again=pl.lit(1))
     pairs = owned.join(days, on=at).join(then, on=["customer_id", "item", "next"], how="left")
     gap = pl.col("next") - pl.col("day")
@@ -66,8 +67,9 @@ def _waits(seen: Any, again: Any) -> Any:
 
 
 def _medians(owned: pl.DataFrame, items: int) -> Any:
-    key = ["customer_id", "item"]
-    gaps = owned.sort(*key, "day").with_columns(gap=pl.col("day").diff().over(key))
+    key = ("customer_id", "item")
+    same = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in key)
+    gaps = owned.sort(*key, "day").with_columns(gap=pl.when(same).then(pl.col("day").diff()))
     known = gaps.drop_nulls("gap").group_by("item").agg(pl.col("gap").median(), pl.len())
     known = known.filter(pl.col("len") >= 3)
     found = np.zeros(items, np.int32)

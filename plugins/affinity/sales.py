@@ -52,6 +52,13 @@ class Sales:
         return self.skus.len()
 
 
+def place(groups: Any) -> Any:
+    """0, 1, 2 … within each run of equal values of an array."""
+    begins = np.r_[True, groups[1:] != groups[:-1]] if groups.size else np.zeros(0, bool)
+    at = np.arange(groups.size)
+    return at - np.maximum.accumulate(np.where(begins, at, 0))
+
+
 def days_of(column: pl.Expr, timezone: str) -> pl.Expr:
     """The days of moments in the shop's time zone, counted from 1970."""
     return column.dt.convert_time_zone(timezone).dt.date().cast(pl.Int32)
@@ -81,10 +88,12 @@ def sales(history: History, as_of: datetime) -> Sales:
     rows = lines.group_by("order_id", "customer_id", "sku").agg(pl.col("day").min())
     counts = rows.group_by("sku").len("orders").sort("orders", "sku", descending=[True, False])
     counts = counts.head(MOST_PRODUCTS).with_row_index("item")
+    key = ["order_id", "customer_id"]
+    orders = rows.select(key).unique().with_row_index("basket")
     numbered = (
-        rows.join(counts.select("sku", pl.col("item").cast(pl.Int32)), on="sku")
-        .with_columns(basket=pl.struct("order_id", "customer_id").rank("dense").cast(pl.Int32) - 1)
-        .select("basket", "item", "customer_id", "day")
+        rows.join(counts.select("sku", "item"), on="sku")
+        .join(orders, on=key, nulls_equal=True)
+        .select(pl.col("basket", "item").cast(pl.Int32), "customer_id", "day")
     )
     return Sales(
         skus=counts["sku"],
@@ -110,7 +119,7 @@ class Baskets:
 def baskets(rows: pl.DataFrame, items: int, today: int) -> Baskets:
     """The matrix of `rows` (basket, item, day), cut to what can be looked at in bounded time."""
     rows = rows.sort("basket", "item")
-    rows = rows.filter(pl.int_range(pl.len()).over("basket") < LONGEST_BASKET)
+    rows = rows.filter(pl.Series(place(rows["basket"].to_numpy()) < LONGEST_BASKET))
     each = rows.group_by("basket", maintain_order=True).agg(pl.len(), pl.col("day").min())
     pairs = each.group_by("day").agg(pairs=(pl.col("len").cast(pl.Int64) ** 2).sum())
     pairs = pairs.sort("day", descending=True).with_columns(pl.col("pairs").cum_sum())

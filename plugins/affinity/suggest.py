@@ -7,14 +7,15 @@ that another one makes no sense.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 import scipy.sparse as sp
 
 from plugins.affinity.ranking import best
-from plugins.affinity.sales import day_of, days_of, sold
+from plugins.affinity.reasons import because, bought
+from plugins.affinity.sales import day_of, days_of, place, sold
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from kernel.sdk import History
     from plugins.affinity.learned import Learned
+    from plugins.affinity.reasons import Since
 
 SUGGESTED = {
     "customer_id": pl.Int64,
@@ -39,7 +41,6 @@ MOST_OWNED = 100
 _YEAR = 365
 _CUSTOMERS = 50_000
 """Looked at together: memory does not grow with the shop."""
-Since = Literal["days", "date"]
 
 
 def available(learned: Learned, products: pl.DataFrame) -> Any:
@@ -179,21 +180,13 @@ def _again(
         ok=pl.Series(ok[number]),
     ).filter("ok", ~pl.col("back"), due)
     found = found.sort("row", "count", "popular", "number", descending=[False, True, True, False])
-    found = found.with_columns(rank=pl.int_range(1, pl.len() + 1).over("row"))
+    found = found.with_columns(rank=pl.Series(place(found["row"].to_numpy()) + 1))
     found = found.filter(pl.col("rank") <= k)
-    ago = today - pl.col("last")
-    told = pl.format(
-        "{} {} ago", ago, pl.when(ago == 1).then(pl.lit("day")).otherwise(pl.lit("days"))
-    )
-    if since == "date":
-        told = pl.format("on {}", pl.col("last").cast(pl.Date).dt.strftime("%-d %B %Y"))
-    several = pl.format("bought {} times, last {}", "days", told)
-    once = pl.format("bought once, {}", told)
     return found.with_columns(
         slot=pl.lit("again"),
         item=_skus(learned, found["number"]),
         score=pl.col("count").cast(pl.Float64),
-        reason=pl.when(pl.col("days") > 1).then(several).otherwise(once),
+        reason=bought(today, since),
     )
 
 
@@ -202,7 +195,7 @@ def _new(
 ) -> pl.DataFrame:
     banned = _matrix(owned, np.ones(owned.height, np.float32), ids.len(), learned.items)
     speaking = owned.sort("row", "last", "number", descending=[False, True, False])
-    speaking = speaking.filter(pl.int_range(pl.len()).over("row") < MOST_OWNED)
+    speaking = speaking.filter(pl.Series(place(speaking["row"].to_numpy()) < MOST_OWNED))
     age = (speaking["customer_last"] - speaking["last"]).to_numpy()
     speaking = speaking.with_columns(voice=pl.Series((0.5 ** (age / _YEAR)).astype(np.float32)))
     speaking = speaking.sort("row", "number")
@@ -211,78 +204,12 @@ def _new(
     base = learned.links.bias + POPULAR * learned.popular
     base = np.where(ok, base, -np.inf).astype(np.float32)
     found = best((matrix @ learned.links.weight).tocsr(), base, banned, k)
-    found = _because(learned, found, speaking, names)
+    found = because(learned, found, speaking, names)
     return found.with_columns(
         customer_id=ids.gather(found["row"]),
         slot=pl.lit("new"),
         item=_skus(learned, found["item"]),
     )
-
-
-def _because(
-    learned: Learned, found: pl.DataFrame, speaking: pl.DataFrame, names: pl.Series
-) -> pl.DataFrame:
-    """`found` with a `reason`: the product of theirs that speaks loudest, or how popular it is."""
-    if found.is_empty():
-        return found.with_columns(reason=pl.lit("", pl.String))
-    weight, items = learned.links.weight, learned.items
-    row, item = found["row"].to_numpy(), found["item"].to_numpy().astype(np.int64)
-    begin = np.searchsorted(speaking["row"].to_numpy(), np.stack([row, row + 1]))
-    size = begin[1] - begin[0]
-    which = np.repeat(np.arange(found.height), size)
-    at = np.arange(which.size) - np.repeat(np.cumsum(size) - size, size) + begin[0][which]
-    number = speaking["number"].to_numpy()[at].astype(np.int64)
-    # Links in the order of their keys: each is found by halving.
-    source = np.repeat(np.arange(items, dtype=np.int64), np.diff(weight.indptr))
-    keys = source * items + weight.indices
-    order = np.argsort(keys, kind="stable")
-    wanted = number * items + item[which]
-    place = np.minimum(np.searchsorted(keys[order], wanted), max(keys.size - 1, 0))
-    hit = keys[order][place] == wanted if keys.size else np.zeros(wanted.size, bool)
-    link = order[place[hit]] if keys.size else np.zeros(0, np.int64)
-    loud = speaking["voice"].to_numpy()[at[hit]] * weight.data[link]
-    spoken = pl.DataFrame(
-        {
-            "n": which[hit],
-            "loud": loud,
-            "both": learned.links.both[link],
-            "number": number[hit],
-        }
-    )
-    spoken = spoken.sort("n", "loud", "number", descending=[False, True, False])
-    spoken = spoken.unique("n", keep="first", maintain_order=True)
-    by = pl.DataFrame(
-        {
-            "n": spoken["n"],
-            "said": pl.select(
-                pl.format(
-                    "{} of {} orders with {} had it too",
-                    spoken["both"],
-                    pl.Series(learned.orders[spoken["number"].to_numpy()]),
-                    names.gather(spoken["number"]),
-                )
-            ).to_series(),
-        }
-    )
-    numbered = found.with_columns(n=pl.int_range(pl.len(), dtype=pl.Int64))
-    joined = numbered.join(by, on="n", how="left", maintain_order="left")
-    return joined.with_columns(reason=pl.coalesce("said", popularity(learned, item)))
-
-
-def popularity(learned: Learned, items: Any) -> pl.Series:
-    """Of each product number, how popular it is, in words."""
-    recent, season = pl.Series(learned.recent[items]), pl.Series(learned.season[items])
-    ever = pl.Series(learned.orders[items])
-    orders = pl.Series(["order", "orders"], dtype=pl.String)
-    words = {n: orders.gather((c != 1).cast(pl.UInt32)) for n, c in (("r", recent), ("s", season), ("e", ever))}  # fmt: skip
-    frame = pl.DataFrame({"recent": recent, "season": season, "ever": ever, **words})
-    return frame.select(
-        pl.when(pl.col("season") > pl.col("recent"))
-        .then(pl.format("popular at this time of year: {} {} a year ago", "season", "s"))
-        .when(pl.col("recent") > 0)
-        .then(pl.format("popular now: {} {} in 30 days", "recent", "r"))
-        .otherwise(pl.format("popular here: {} {} so far", "ever", "e"))
-    ).to_series()
 
 
 def _numbered(rows: pl.DataFrame, learned: Learned, column: str) -> pl.DataFrame:
