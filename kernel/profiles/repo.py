@@ -167,7 +167,7 @@ async def customers_page(
 def _matches(first: int, *, several: bool) -> str:
     """The condition; parameters from `first`: as typed, all words, the first word, the others."""
     typed, whole, one, rest = (f"${first + i}::text" for i in range(4))
-    names = ("c.email", "lower(c.last_name)", "lower(c.first_name)")
+    names = ("c.email", "c.last_key", "c.first_key")
     ways = [_PREFIX.format(name, whole) for name in names]
     ways.append(f"(c.external_id = {typed} AND c.external_id <> '')")
     if several:

@@ -23,7 +23,9 @@ from kernel.db.piccolo_conf import DB
 
 
 class ProfilesCustomer(Table, tablename="profiles_customer", db=DB):
-    """A person, with consent and the totals of their orders."""
+    """A person, with consent and the totals of their orders. The keys are the names in lower case,
+    which Postgres makes.
+    """
 
     tenant_id = Text()
     id = BigInt(primary_key=True)
@@ -31,6 +33,8 @@ class ProfilesCustomer(Table, tablename="profiles_customer", db=DB):
     email = Text(null=True)
     first_name = Text()
     last_name = Text()
+    first_key = Text(null=True)
+    last_key = Text(null=True)
     country = Text()
     timezone = Text()
     locale = Text()

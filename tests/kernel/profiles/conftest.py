@@ -58,6 +58,4 @@ async def told(ctx: Any) -> dict[str, list[tuple[Any, ...]]]:
         "lines": """SELECT o.external_id, line_no, sku, title, quantity, unit_price, l.is_product
             FROM profiles_order_line l JOIN profiles_order o ON o.id = l.order_id ORDER BY 1, 2""",
     }
-    return {
-        name: [tuple(row) for row in await ctx.db.fetch(sql)] for name, sql in queries.items()
-    }
+    return {name: [tuple(row) for row in await ctx.db.fetch(sql)] for name, sql in queries.items()}

@@ -14,7 +14,7 @@ import msgspec
 import polars as pl
 import pytest
 
-from kernel.sdk import KernelError
+from kernel.sdk import InvalidInput, KernelError
 from plugins.files.commands import _export_from, _import_into
 from plugins.files.importing import Options
 
@@ -76,21 +76,16 @@ async def test_import_prints_its_report_and_puts_rejects_into_the_data_folder(ru
     assert msgspec.json.decode(rejects.read_bytes())["reason"] == "bad_quantity"
     assert (await count(core))["profiles_order"] == 1
 
-    code, out, err = await run("import", "orders", str(path), "--tenant", "alpha", "--json")
-    report = json.loads(out)
-    assert report["rows"] == {"read": 2, "written": 0, "unchanged": 1, "merged": 0, "skipped": 1}
+    again = await _import_into(core, "orders", path, "alpha", Options())
+    assert again.rows == {"read": 2, "written": 0, "unchanged": 1, "merged": 0, "skipped": 1}
 
 
-async def test_a_dry_run_reports_and_keeps_nothing(run, core, tmp_path):
+async def test_a_dry_run_reports_and_keeps_nothing(core, tmp_path):
     path = tmp_path / "orders.csv"
     path.write_text(ROWS)
-    code, out, _ = await run(
-        "import", "orders", str(path), "--tenant", "alpha", "--dry-run", "--json"
-    )
-    report = json.loads(out)
-    assert code == 0
-    assert report["dry_run"] is True
-    assert report["done"]["orders_created"] == 1
+    report = await _import_into(core, "orders", path, "alpha", Options(dry_run=True))
+    assert report.dry_run is True
+    assert report.done["orders_created"] == 1
     assert set((await count(core)).values()) == {0}
 
 
@@ -123,7 +118,7 @@ async def test_a_mistake_ends_with_its_fix_and_without_a_traceback(run, tmp_path
 
 
 async def test_a_kill_in_the_middle_leaves_nothing_and_the_next_run_does_all(run, core, tmp_path):
-    n = pl.int_range(200_000, eager=True)
+    n = pl.int_range(60_000, eager=True)
     lines = pl.DataFrame({"n": n}).select(
         order_id="o" + (pl.col("n") // 4).cast(pl.String),
         ordered_at=pl.lit("2026-01-01"),
@@ -144,11 +139,10 @@ async def test_a_kill_in_the_middle_leaves_nothing_and_the_next_run_does_all(run
     )
     assert code == -signal.SIGKILL
     assert set((await count(core)).values()) == {0}
-    code, out, err = await run("import", "orders", str(path), "--tenant", "alpha", "--json")
-    assert code == 0, err
-    assert json.loads(out)["rows"]["written"] == 200_000
+    report = await _import_into(core, "orders", path, "alpha", Options())
+    assert report.rows["written"] == 60_000
     assert await count(core) == {
-        "profiles_customer": 5_000, "profiles_order": 50_000, "profiles_order_line": 200_000,
+        "profiles_customer": 1_500, "profiles_order": 15_000, "profiles_order_line": 60_000,
         "profiles_import": 1, "events_event": 1,
     }  # fmt: skip
 
@@ -168,7 +162,6 @@ async def test_export_prints_what_it_wrote(run, core, tmp_path):
     )
     assert (code, err) == (0, "")
     assert json.loads(out)["customers.csv"] == 0
-    code, _, err = await run("export", "--tenant", "alpha", "--to", str(tmp_path / "out"))
-    assert code == 2
-    assert "is not empty" in err
+    with pytest.raises(InvalidInput, match="is not empty"):
+        await _export_from(core, "alpha", tmp_path / "out", "csv")
     assert await _export_from(core, "bravo", tmp_path / "bravo", "csv")
