@@ -35,7 +35,7 @@ class History:
 
     orders: pl.DataFrame
     """customer_id i64, order_id i64, ordered_at, amount f64 (null: another currency), is_return
-    bool, units i64, lines i64. A return is negative."""
+    bool, units i32, lines i32. A return is negative."""
     lines: pl.DataFrame
     """order_id i64, customer_id i64 (null: unknown buyer), ordered_at, sku str, quantity i64 (returns:
     negative), unit_price f64, amount f64, is_product bool."""

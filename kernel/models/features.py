@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from weakref import WeakKeyDictionary
 from zoneinfo import ZoneInfo
 
 import polars as pl
@@ -24,6 +25,9 @@ WINDOWS = (30, 60, 90, 180, 365)
 _DAY = 86_400_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC).toordinal()
 _SEED = 20_261_124
+_kept: WeakKeyDictionary[History, tuple[datetime, pl.DataFrame]] = WeakKeyDictionary()
+"""The frame at the latest moment asked for, as long as the history lives: at night every model asks for
+it, and some of them twice."""
 
 
 class Feature(Frozen):
@@ -102,11 +106,26 @@ def features(history: History, as_of: datetime, extra: Sequence[Extra] = ()) -> 
     Args:
         history: only its orders and mails are read.
         as_of: aware; what happened at or after it is not seen.
-        extra: functions whose columns are added; names that exist already are refused by polars.
+        extra: functions whose columns are added; their names must be new.
     """
+    kept = _kept.get(history)
+    if kept is None or kept[0] != as_of:
+        frame = _frame(history, as_of)
+        if kept is None or kept[0] < as_of:
+            _kept[history] = (as_of, frame)
+    else:
+        frame = kept[1]
+    if not extra:
+        return frame
+    for function in extra:
+        frame = frame.join(function(history, as_of), on="customer_id", how="left")
+    return _shuffled(frame)
+
+
+def _frame(history: History, as_of: datetime) -> pl.DataFrame:
     orders = history.orders.lazy().filter(pl.col("ordered_at") < as_of)
     mails = history.mails.lazy().filter(pl.col("at") < as_of)
-    frame = (
+    return _shuffled(
         _bought(orders.filter(~pl.col("is_return")), as_of, history.timezone)
         .join(_returned(orders.filter("is_return")), on="customer_id", how="left")
         .join(_mailed(mails, as_of), on="customer_id", how="left")
@@ -122,10 +141,10 @@ def features(history: History, as_of: datetime, extra: Sequence[Extra] = ()) -> 
         .with_columns(pl.selectors.unsigned_integer().cast(pl.Int32))
         .collect(engine="streaming")
     )
-    for function in extra:
-        frame = frame.join(function(history, as_of), on="customer_id", how="left")
-    content = pl.struct(pl.exclude("customer_id")).hash(_SEED)
-    return frame.sort(content)
+
+
+def _shuffled(frame: pl.DataFrame) -> pl.DataFrame:
+    return frame.sort(pl.struct(pl.exclude("customer_id")).hash(_SEED))
 
 
 def days(ordered_at: str, timezone: str) -> pl.Expr:
@@ -139,8 +158,7 @@ def _bought(orders: pl.LazyFrame, as_of: datetime, timezone: str) -> pl.LazyFram
     at, today = _micros(as_of), _day_of(as_of, timezone)
     rows = orders.select(
         "customer_id",
-        "units",
-        "lines",
+        pl.col("units", "lines").cast(pl.Int64),
         t=pl.col("ordered_at").to_physical(),
         day=days("ordered_at", timezone),
         cents=_cents(),

@@ -47,6 +47,7 @@ _SHORT = ["d", "m", "s", "b", "c2", "dot", "pads", "cruk", "test"]
 _GIFT = r"^(gift[-_ ]?(card|voucher)?[-_ ]?\d*|bank charges|test\d+)"
 _EARLIEST = pl.lit("1990-01-01").str.to_datetime(time_unit="us", time_zone="UTC")
 _LARGEST = 1e9
+_MOST = 2**31 - 1
 
 
 def read_table(path: str | Path, what: str) -> pl.DataFrame:
@@ -106,7 +107,7 @@ def clean(raw: pl.DataFrame, as_of: datetime) -> History:
         pl.col("ordered_at").min(),
         amount=pl.when(pl.col("amount").count() > 0).then(pl.col("amount").sum().round(2)),
         is_return=pl.col("amount").sum() < 0,
-        units=pl.col("quantity").clip(0).sum(),
+        units=pl.col("quantity").clip(0).sum().clip(0, _MOST),
         lines=pl.len(),
     )
     lines = rows if "sku" in raw.columns else rows.clear()

@@ -25,8 +25,8 @@ ORDERS: Schema = {
     "ordered_at": MOMENT,
     "amount": pl.Float64,
     "is_return": pl.Boolean,
-    "units": pl.Int64,
-    "lines": pl.Int64,
+    "units": pl.Int32,
+    "lines": pl.Int32,
 }
 LINES: Schema = {
     "order_id": pl.Int64,
@@ -66,7 +66,7 @@ SELECT o.customer_id, o.id AS order_id, {_MICROS.format("o.ordered_at")} AS orde
   coalesce(l.units, 0) AS units, coalesce(l.lines, 0) AS lines
 FROM profiles_order o
 LEFT JOIN {{lateral}} (
-  SELECT order_id, sum(quantity) AS units, count(*) AS lines FROM profiles_order_line
+  SELECT order_id, least(sum(quantity), 2147483647) AS units, count(*) AS lines FROM profiles_order_line
   WHERE tenant_id = $1 AND is_product {{of_order}} GROUP BY order_id) l ON l.order_id = o.id
 WHERE o.tenant_id = $1 AND o.customer_id IS NOT NULL AND {_PLACED} AND NOT {_FORGOTTEN} {{some}}
 """
@@ -161,9 +161,19 @@ def history(
     for name, (frame, schema) in given.items():
         frame = pl.DataFrame(schema=schema) if frame is None else frame
         frames[name] = frame.select(pl.col(n).cast(t) for n, t in schema.items())
-    order = ("customer_id", "ordered_at", "amount")
-    frames["orders"] = frames["orders"].sort(order).with_columns(pl.col("customer_id").set_sorted())
+    if not _in_order(frames["orders"]):
+        frames["orders"] = frames["orders"].sort("customer_id", "ordered_at", "amount")
+    frames["orders"] = frames["orders"].with_columns(pl.col("customer_id").set_sorted())
     return History(**frames, **rest)
+
+
+def _in_order(orders: pl.DataFrame) -> bool:
+    """Whether they are sorted already: a look is ten times cheaper than a sort, in time and memory."""
+    if not orders["customer_id"].is_sorted():
+        return False
+    same, at = orders["customer_id"].diff() == 0, orders["ordered_at"].to_physical().diff()
+    less = (at < 0) | ((at == 0) & (orders["amount"].diff() < 0).fill_null(True))
+    return not (same & less).any()
 
 
 def before(history: History, as_of: datetime) -> History:

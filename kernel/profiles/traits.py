@@ -9,7 +9,7 @@ import polars as pl
 
 from kernel.contracts.base import canonical
 from kernel.contracts.errors import InvalidInput
-from kernel.profiles.staging import query_frame, stage
+from kernel.profiles.staging import stage
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -27,9 +27,20 @@ SET value = excluded.value, plugin = excluded.plugin, version = excluded.version
 WHERE t.value IS DISTINCT FROM excluded.value
 """
 _BATCH = 20_000
+_ROWS = {"customer_id": pl.Int64, "value": pl.String}
+# A row costs more on its way than what is in it, so a million travel as one text for each name. In JSON
+# neither a tab nor the end of a line stands raw.
 _NOW = """
-SELECT customer_id, value::text AS value FROM profiles_trait WHERE tenant_id = $1 AND name = $2
+SELECT name, string_agg(customer_id::text || E'\\t' || value::text, E'\\n') AS rows
+FROM profiles_trait WHERE tenant_id = $1 AND name = ANY($2::text[])
+  AND customer_id >= $3 AND customer_id < $4
+GROUP BY name
 """
+_IDS = """
+SELECT coalesce(min(customer_id), 0) AS first, coalesce(max(customer_id), -1) AS last
+FROM profiles_trait WHERE tenant_id = $1
+"""
+_AT_ONCE = 1 << 20
 _WRITE_STAGED = """
 INSERT INTO profiles_trait AS t (tenant_id, customer_id, name, value, plugin, version, at)
 SELECT $1, s.customer_id, s.name, s.value::jsonb, $2, $3, $4
@@ -95,16 +106,15 @@ async def write_trait_frame(
     """
     names = [name for name in frame.columns if name != "customer_id"]
     _own(plugin, [*names, *whole])
+    now = await _standing(ctx, whole) if whole else {}
+    frame = frame.sort("customer_id")
     parts = []
     for name in sorted({*names, *whole}):
-        new = pl.DataFrame(schema={"customer_id": pl.Int64, "value": pl.String})
+        new = pl.DataFrame(schema=_ROWS)
         if name in names:
             new = frame.select("customer_id", value=_json(frame[name]))
         if name in whole:
-            rows = {"customer_id": pl.Int64, "value": pl.String}
-            now = await query_frame(ctx, rows, _NOW, ctx.tenant.id, name)
-            kind = frame.schema.get(name, pl.String())
-            new = _differing(new.drop_nulls(), now, kind)
+            new = _differing(new.drop_nulls(), now[name], frame.schema.get(name, pl.String()))
         parts.append(new.select("customer_id", "value", name=pl.lit(name)))
     if not parts or not any(part.height for part in parts):
         return 0
@@ -112,6 +122,26 @@ async def write_trait_frame(
     gone = await ctx.db.execute(_DROP_STAGED, ctx.tenant.id)
     written = await ctx.db.execute(_WRITE_STAGED, ctx.tenant.id, plugin, version, ctx.now)
     return sum(int(tag.rpartition(" ")[2]) for tag in (gone, written))
+
+
+async def _standing(ctx: Context, names: Collection[str]) -> dict[str, pl.DataFrame]:
+    """What each of these traits is now, as JSON, sorted by customer."""
+    texts: dict[str, list[str]] = {name: [] for name in names}
+    ids = await ctx.db.fetchrow(_IDS, ctx.tenant.id)
+    for first in range(ids["first"], ids["last"] + 1, _AT_ONCE):
+        rows = await ctx.db.fetch(_NOW, ctx.tenant.id, list(names), first, first + _AT_ONCE)
+        for row in rows:
+            texts[row["name"]].append(row["rows"])
+    return {name: _parsed("\n".join(parts)) for name, parts in texts.items()}
+
+
+def _parsed(rows: str) -> pl.DataFrame:
+    if not rows:
+        return pl.DataFrame(schema=_ROWS)
+    read = pl.read_csv(
+        rows.encode(), separator="\t", has_header=False, quote_char=None, schema=_ROWS
+    )
+    return read.sort("customer_id")
 
 
 def _own(plugin: str, names: Collection[str]) -> None:
@@ -137,10 +167,15 @@ def _json(values: pl.Series) -> pl.Series:
 
 
 def _differing(new: pl.DataFrame, now: pl.DataFrame, kind: pl.DataType) -> pl.DataFrame:
-    """Rows of `new` whose value is not the present one, and a null for whom `new` does not have.
-    A value that only looks different costs the server a look, nothing more.
+    """Rows of `new` whose value is not the present one, and a null for whom `new` does not have; both are
+    sorted. A value that only looks different costs the server a look, nothing more.
     """
-    both = new.join(now, on="customer_id", how="full", coalesce=True, suffix="_now")
+    if new["customer_id"].equals(
+        now["customer_id"]
+    ):  # most nights; a join takes five times as long
+        both = new.with_columns(value_now=now["value"])
+    else:
+        both = new.join(now, on="customer_id", how="full", coalesce=True, suffix="_now")
     old, fresh = pl.col("value_now"), pl.col("value")
     if kind.is_numeric():
         old, fresh = (c.cast(pl.Float64, strict=False) for c in (old, fresh))
