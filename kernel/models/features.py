@@ -158,7 +158,8 @@ def _bought(orders: pl.LazyFrame, as_of: datetime, timezone: str) -> pl.LazyFram
     at, today = _micros(as_of), _day_of(as_of, timezone)
     rows = orders.select(
         "customer_id",
-        pl.col("units", "lines").cast(pl.Int64),
+        "units",
+        "lines",
         t=pl.col("ordered_at").to_physical(),
         day=days("ordered_at", timezone),
         cents=_cents(),
@@ -180,7 +181,7 @@ def _bought(orders: pl.LazyFrame, as_of: datetime, timezone: str) -> pl.LazyFram
         _money(pl.col("cents").first()).alias("first_order_value"),
         _money(pl.col("cents").last()).alias("last_order_value"),
         _money(pl.col("cents").max()).alias("max_order_value"),
-        pl.col("units").sum().alias("units_count"),
+        pl.col("units").cast(pl.Int64).sum().alias("units_count"),
         pl.col("lines").sum().alias("lines_count"),
         (new_day & pl.col("day").is_between(today - 365, today - 276))
         .sum()
