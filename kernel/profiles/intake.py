@@ -110,6 +110,9 @@ class _Statistics:
 
     async def __call__(self) -> None:
         async with self.pool.unit_of_work(role=None) as unit:
+            # Of the two long tables only what queries choose by: titles cost the most to sort.
             await unit.execute(
-                "ANALYZE profiles_customer, profiles_product, profiles_order, profiles_order_line"
+                "ANALYZE profiles_customer, profiles_product, "
+                "profiles_order (tenant_id, id, customer_id, ordered_at, created_at, kind, status), "
+                "profiles_order_line (tenant_id, order_id, sku, is_product)"
             )

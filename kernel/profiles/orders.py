@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kernel.contracts.context import Context
 
 _SEEN = """
-SELECT s.n, o.id, o.content_hash, o.customer_id AS before
+SELECT s.n, o.id, o.content_hash AS old_hash, o.customer_id AS before
 FROM stage_seen s JOIN profiles_order o ON o.tenant_id = $1 AND o.external_id = s.external_id
 """
 _INSERT = """
@@ -75,20 +75,22 @@ async def merge(ctx: Context, orders: pl.DataFrame, lines: pl.DataFrame) -> Merg
     """
     orders = conform(orders, ORDERS, "orders").with_row_index("n").cast({"n": pl.Int64})
     lines = conform(lines, LINES, "order lines")
-    _complete(orders, lines)
-    orders, lines = await asyncio.to_thread(_hashed, orders, lines)
+    _unique(orders)
     # Two imports at once would each find the same order new; they take turns, tenant by tenant.
     await ctx.db.execute(
         "SELECT pg_advisory_xact_lock(hashtextextended('profiles.orders:' || $1, 0))", ctx.tenant.id
     )
     await stage(ctx, "stage_seen", orders.select("n", "external_id"))
-    schema = {"n": pl.Int64, "id": pl.Int64, "content_hash": pl.Int64, "before": pl.Int64}
+    schema = {"n": pl.Int64, "id": pl.Int64, "old_hash": pl.Int64, "before": pl.Int64}
     seen = await query_frame(ctx, schema, _SEEN, ctx.tenant.id)
-    orders = orders.join(
-        seen.rename({"content_hash": "old_hash"}), on="n", how="left", maintain_order="left"
-    )
-    orders = orders.with_columns(
-        what=pl.when(pl.col("id").is_null())
+    orders = await _with_ids(ctx, orders.join(seen, on="n", how="left", maintain_order="left"))
+    lines, texts = await asyncio.to_thread(_in_order, orders, lines)
+    async with asyncio.TaskGroup() as both:
+        hashing = both.create_task(asyncio.to_thread(_hashed, orders, texts))
+        if not seen.height:  # the lines of a first import are all needed, whatever their hash
+            both.create_task(stage(ctx, "stage_line", lines, joined=False))
+    orders = hashing.result().with_columns(
+        what=pl.when("is_new")
         .then(pl.lit("created"))
         .when(pl.col("old_hash") != pl.col("content_hash"))
         .then(pl.lit("changed"))
@@ -99,8 +101,11 @@ async def merge(ctx: Context, orders: pl.DataFrame, lines: pl.DataFrame) -> Merg
         return MergedOrders(
             outcome=orders.select("external_id", "id", "what", customer_id="before")
         )
+    if seen.height:
+        lines = lines.join(work.select(order_id="id"), on="order_id", how="semi")
+        await stage(ctx, "stage_line", lines, joined=False)
     work, people = await _with_customers(ctx, work)
-    work = await _write(ctx, work, lines)
+    await _write(ctx, work)
     await write_customers(ctx, people)
     touched = pl.concat([work["customer_id"], work["before"]]).drop_nulls().unique()
     await recompute(ctx, touched.filter(~touched.is_in(list(people.created))))
@@ -121,41 +126,55 @@ async def merge(ctx: Context, orders: pl.DataFrame, lines: pl.DataFrame) -> Merg
     )
 
 
-def _complete(orders: pl.DataFrame, lines: pl.DataFrame) -> None:
+def _unique(orders: pl.DataFrame) -> None:
     doubles = orders.filter(pl.col("external_id").is_duplicated())["external_id"]
     if doubles.len():
         raise InvalidInput(f"The order `{doubles[0]}` occurs twice.", "Bring each order once.")
-    lost = lines.join(orders, left_on="order", right_on="external_id", how="anti")["order"]
-    if lost.len():
-        raise InvalidInput(
-            f"A line belongs to the unknown order `{lost[0]}`.", "Bring its order too."
-        )
 
 
-def _hashed(orders: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Orders with `content_hash`; lines with `n` of their order and `line_no`, in a fixed order."""
+async def _with_ids(ctx: Context, orders: pl.DataFrame) -> pl.DataFrame:
+    """An id for every order, and `is_new`."""
+    new = orders.filter(pl.col("id").is_null()).select("n")
+    new = new.with_columns(new_id=await new_ids(ctx, "profiles_order", new.height))
+    orders = orders.join(new, on="n", how="left", maintain_order="left")
+    return orders.with_columns(
+        id=pl.coalesce("id", "new_id"), is_new=pl.col("new_id").is_not_null()
+    ).drop("new_id")
+
+
+def _in_order(orders: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Lines with `order_id` and `line_no`, in an order that depends on what they say alone; and the
+    `text` of all the lines of each order.
+    """
+    lines = lines.join(orders.select(order_id="id", order="external_id"), on="order", how="left")
+    if lines["order_id"].null_count():
+        lost = lines.filter(pl.col("order_id").is_null())["order"][0]
+        raise InvalidInput(f"A line belongs to the unknown order `{lost}`.", "Bring its order too.")
     lines = (
-        lines.join(orders.select("n", order="external_id"), on="order")
-        .with_columns(text=_joined("sku", "title", "quantity", "unit_price", "is_product"))
+        lines.with_columns(text=_joined("sku", "title", "quantity", "unit_price", "is_product"))
         .drop("order")
-        .sort("n", "text")
+        .sort("order_id", "text")
     )
-    texts = lines.group_by("n", maintain_order=True).agg(
+    texts = lines.group_by("order_id", maintain_order=True).agg(
         pl.col("text").str.join("\x1e"), count=pl.len()
     )
     numbers = texts.select(pl.int_ranges(1, pl.col("count") + 1, dtype=pl.Int32).explode())
     lines = lines.drop("text").with_columns(numbers.to_series().alias("line_no"))
+    return lines, texts.select("text", id="order_id")
+
+
+def _hashed(orders: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
+    """Orders with `content_hash`, over what they and their lines say."""
     fields = [name for name in ORDERS if name != "source"]
-    whole = orders.select("n", whole=_joined(*fields)).join(
-        texts, on="n", how="left", maintain_order="left"
-    )
+    whole = orders.select("id", whole=_joined(*fields))
+    whole = whole.join(texts, on="id", how="left", maintain_order="left")
     whole = whole.select(pl.concat_str("whole", pl.col("text").fill_null(""), separator="\x1e"))
     # Ours and not polars' own hash, which may differ between its versions.
     hashes = [
         int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big", signed=True)
         for text in whole.to_series()
     ]
-    return orders.with_columns(content_hash=pl.Series(hashes, dtype=pl.Int64)), lines
+    return orders.with_columns(content_hash=pl.Series(hashes, dtype=pl.Int64))
 
 
 def _joined(*names: str) -> pl.Expr:
@@ -183,24 +202,16 @@ async def _with_customers(ctx: Context, work: pl.DataFrame) -> tuple[pl.DataFram
     return work.with_columns(customer_id=pl.coalesce("customer_id", "resolved")), people
 
 
-async def _write(ctx: Context, work: pl.DataFrame, lines: pl.DataFrame) -> pl.DataFrame:
-    """Writes new and changed orders with their lines; returns them all with their id."""
-    work = work.with_columns(is_new=pl.col("id").is_null())
-    fresh = work.filter("is_new").select("n")
-    fresh = fresh.with_columns(fresh_id=await new_ids(ctx, "profiles_order", fresh.height))
-    work = work.join(fresh, on="n", how="left", maintain_order="left")
-    work = work.with_columns(id=pl.coalesce("id", "fresh_id"))
-    replaced = fresh.height < work.height
+async def _write(ctx: Context, work: pl.DataFrame) -> None:
+    """Writes new and changed orders, and the lines that are staged."""
     columns = [
         "id", "external_id", "customer_id", "ordered_at", "amount", "currency", "kind", "status",
         "is_test", "content_hash", "source", "is_new",
     ]  # fmt: skip
+    replaced = not work["is_new"].all()
     await stage(ctx, "stage_order", work.select(columns), joined=replaced)
     if replaced:
         await ctx.db.execute(_REPLACE, ctx.tenant.id)
         await ctx.db.execute(_CLEAR, ctx.tenant.id)
     await ctx.db.execute(_INSERT, ctx.tenant.id)
-    rows = lines.join(work.select("n", order_id="id"), on="n", maintain_order="left")
-    await stage(ctx, "stage_line", rows.drop("n"), joined=False)
     await ctx.db.execute(_LINES, ctx.tenant.id)
-    return work

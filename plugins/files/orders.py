@@ -62,28 +62,19 @@ def read_orders(frame: pl.DataFrame, how: How, ledger: Ledger) -> Orders:
         cells = cells.with_columns(reason=pl.coalesce("reason", "whole"))
         orders = orders.join(bad, on="order_id", how="anti")
     ledger.skip(cells.filter(pl.col("reason").is_not_null()))
-    good = cells.filter(pl.col("reason").is_null())
-    lines = good.filter(pl.col("quantity").is_not_null() & pl.col("unit_price").is_not_null())
-    _notice(orders, lines, how, ledger)
+    whole_line = pl.col("quantity").is_not_null() & pl.col("unit_price").is_not_null()
+    lines = cells.filter(pl.col("reason").is_null() & whole_line)
+    _notice(orders, lines, ledger)
     orders = orders.with_columns(parent="order_id")
     orders = pl.concat([orders, _refunds(orders)], how="diagonal")
-    returned = orders.filter((pl.col("kind") == "return") & pl.col("all_positive")).select(
-        "order_id"
-    )
-    lines = lines.join(
-        returned.with_columns(sign=pl.lit(-1, pl.Int32)),
-        on="order_id",
-        how="left",
-        maintain_order="left",
-    )
+    lines = _signed(lines, orders)
     return Orders(
         orders=orders.select(
             "customer", "email", "first_name", "last_name", "country", "ordered_at", "amount",
             "currency", "kind", "status", external_id="order_id", is_test="test",
         ),
         lines=lines.select(
-            "sku", "title", "unit_price", "is_product", order="order_id",
-            quantity=pl.col("quantity") * pl.col("sign").fill_null(1),
+            "sku", "title", "quantity", "unit_price", "is_product", order="order_id"
         ),
         size=orders.select("parent", "rows", external_id="order_id"),
     )  # fmt: skip
@@ -247,24 +238,33 @@ def _refunds(orders: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _notice(orders: pl.DataFrame, lines: pl.DataFrame, how: How, ledger: Ledger) -> None:
-    placed = pl.col("kind") == "order"
-    facts = {
-        "orders": placed,
-        "returns": ~placed,
-        "orders_cancelled": pl.col("status") == "cancelled",
-        "orders_test": pl.col("test"),
-        "orders_without_customer": (pl.col("customer") == "") & pl.col("email").is_null(),
-        "orders_with_refund": pl.col("refunded") > 0,
-        "orders_of_several_customers": pl.col("customers") > 1,
-    }
-    for name, fact in facts.items():
-        ledger.notice(name, orders.filter(fact).height)
-    on_lines = {
-        "lines_without_customer": (pl.col("customer") == "") & pl.col("email").is_null(),
-        "lines_not_products": ~pl.col("is_product"),
-        "lines_at_price_zero": pl.col("unit_price") == 0,
-        "lines_at_negative_price": pl.col("unit_price") < 0,
-    }
-    for name, fact in on_lines.items():
-        ledger.notice(name, lines.filter(fact).height)
+def _signed(lines: pl.DataFrame, orders: pl.DataFrame) -> pl.DataFrame:
+    """Lines with negative quantities where a return told positive ones."""
+    positive = orders.filter((pl.col("kind") == "return") & pl.col("all_positive"))["order_id"]
+    if not positive.len():
+        return lines
+    back = pl.col("order_id").is_in(positive.implode())
+    quantity = pl.when(back).then(-pl.col("quantity")).otherwise("quantity")
+    return lines.with_columns(quantity=quantity)
+
+
+def _notice(orders: pl.DataFrame, lines: pl.DataFrame, ledger: Ledger) -> None:
+    nobody = (pl.col("customer") == "") & pl.col("email").is_null()
+    told = orders.select(
+        orders=(pl.col("kind") == "order").sum(),
+        returns=(pl.col("kind") == "return").sum(),
+        orders_cancelled=(pl.col("status") == "cancelled").sum(),
+        orders_test=pl.col("test").sum(),
+        orders_without_customer=nobody.sum(),
+        orders_with_refund=(pl.col("refunded") > 0).sum(),
+        orders_of_several_customers=(pl.col("customers") > 1).sum(),
+    )
+    on_lines = lines.select(
+        lines_without_customer=nobody.sum(),
+        lines_not_products=(~pl.col("is_product")).sum(),
+        lines_at_price_zero=(pl.col("unit_price") == 0).sum(),
+        lines_at_negative_price=(pl.col("unit_price") < 0).sum(),
+    )
+    for counts in (told, on_lines):
+        for name, count in counts.row(0, named=True).items():
+            ledger.notice(name, count)

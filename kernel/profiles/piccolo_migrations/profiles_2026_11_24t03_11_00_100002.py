@@ -79,7 +79,6 @@ CREATE UNIQUE INDEX profiles_product_sku ON profiles_product (tenant_id, sku);
   created_at timestamptz NOT NULL DEFAULT now()''', "id")}
 CREATE UNIQUE INDEX profiles_order_external ON profiles_order (tenant_id, external_id);
 CREATE INDEX profiles_order_customer ON profiles_order (tenant_id, customer_id, ordered_at);
-CREATE INDEX profiles_order_time ON profiles_order (tenant_id, ordered_at);
 -- Bulk merges take ids first, so that orders and their lines are written without looking back.
 GRANT USAGE ON SEQUENCE profiles_customer_id_seq, profiles_order_id_seq TO {APP_ROLE}, {SYSTEM_ROLE};
 {tenant_table("profiles_order_line", '''
