@@ -122,12 +122,27 @@ def features(history: History, as_of: datetime, extra: Sequence[Extra] = ()) -> 
     return _shuffled(frame)
 
 
+def features_of(history: History, as_of: datetime, customer_ids: Sequence[int]) -> pl.DataFrame:
+    """The same columns for exactly these customers, whether they ever ordered or not; who did not has
+    nulls where it takes an order to know.
+    """
+    return _all(
+        history, as_of, pl.LazyFrame({"customer_id": customer_ids}, {"customer_id": pl.Int64})
+    )
+
+
 def _frame(history: History, as_of: datetime) -> pl.DataFrame:
+    return _shuffled(_all(history, as_of))
+
+
+def _all(history: History, as_of: datetime, people: pl.LazyFrame | None = None) -> pl.DataFrame:
     orders = history.orders.lazy().filter(pl.col("ordered_at") < as_of)
     mails = history.mails.lazy().filter(pl.col("at") < as_of)
-    return _shuffled(
-        _bought(orders.filter(~pl.col("is_return")), as_of, history.timezone)
-        .join(_returned(orders.filter("is_return")), on="customer_id", how="left")
+    bought = _bought(orders.filter(~pl.col("is_return")), as_of, history.timezone)
+    if people is not None:
+        bought = people.join(bought, on="customer_id", how="left", maintain_order="left")
+    return (
+        bought.join(_returned(orders.filter("is_return")), on="customer_id", how="left")
         .join(_mailed(mails, as_of), on="customer_id", how="left")
         .with_columns(pl.col("returns_count", "mails_30d", "clicks_90d", "returned").fill_null(0))
         .with_columns(

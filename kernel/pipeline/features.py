@@ -1,4 +1,8 @@
-"""Traits and recent behaviour of exactly these customers, in one query a batch."""
+"""What deciders know of exactly these customers, a batch at a time.
+
+What orders and mails tell is the feature frame of the models (kernel/models/features.py): one name means
+one thing, in a model, in a decision and in `why`. Profile and traits come beside it.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import msgspec
-
 from kernel.contracts.base import Frozen
 from kernel.contracts.decisions import Candidate, Scalar
 from kernel.contracts.delivery import Outgoing, Recipient
+from kernel.models.features import FEATURES_VERSION, features_of
+from kernel.models.history import read_history
+from kernel.profiles.traits import traits_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,43 +24,21 @@ if TYPE_CHECKING:
     from kernel.contracts.campaigns import Campaign
     from kernel.contracts.context import Context
 
-FEATURES_VERSION = 1
-"""Goes up when a feature's meaning changes; kept in every decision record."""
+__all__ = ["FEATURES_VERSION", "outgoing", "people"]
 
-SENT = "('attempting', 'accepted', 'delivered', 'unknown')"
-"""Counts as a mail to the customer: it has been, or may have been, handed over."""
+FROM_FRAME = (
+    "orders_count", "total_spent", "average_order_value", "days_since_order",
+    "days_since_first_order", "mean_gap_days", "days_since_mail", "returns_count", "mails_30d",
+    "clicks_90d",
+)  # fmt: skip
+"""What deciders get of the frame: enough to reason with, and small enough to keep with each decision."""
 
 PEOPLE = """
 SELECT r.message_id, r.step, c.id, c.email, c.first_name, c.last_name, c.country, c.timezone, c.locale,
-       c.email_consent, c.consent_at, c.consent_source, c.orders_count,
-       c.total_spent::float8 AS total_spent, c.first_order_at, c.last_order_at, c.created_at
+       c.email_consent, c.consent_at, c.consent_source, c.orders_count, c.last_order_at, c.created_at
 FROM unnest($2::uuid[], $3::bigint[], $4::int[]) WITH ORDINALITY r (message_id, customer_id, step, n)
 JOIN profiles_customer c ON c.tenant_id = $1 AND c.id = r.customer_id
 ORDER BY r.n
-"""
-
-BEHAVIOUR = f"""
-SELECT c.id, m.last_mail_at, coalesce(m.mails_30d, 0) AS mails_30d,
-       coalesce(o.clicks_90d, 0) AS clicks_90d, b.returns_count, t.traits
-FROM unnest($2::bigint[]) c (id)
-LEFT JOIN LATERAL (
-  SELECT max(attempted_at) AS last_mail_at, count(*) FILTER (WHERE attempted_at > $4) AS mails_30d
-  FROM pipeline_message WHERE tenant_id = $1 AND customer_id = c.id AND attempted_at <= $3
-    AND state IN {SENT}
-) m ON true
-LEFT JOIN LATERAL (
-  SELECT count(*) AS clicks_90d FROM pipeline_outcome
-  WHERE tenant_id = $1 AND customer_id = c.id AND at > $5 AND at <= $3 AND kind = 'clicked'
-) o ON true
-LEFT JOIN LATERAL (
-  SELECT count(*) AS returns_count FROM profiles_order
-  WHERE tenant_id = $1 AND customer_id = c.id AND ordered_at <= $3
-    AND kind = 'return' AND status = 'placed' AND NOT is_test
-) b ON true
-LEFT JOIN LATERAL (
-  SELECT json_object_agg(name, value)::text AS traits FROM profiles_trait
-  WHERE tenant_id = $1 AND customer_id = c.id
-) t ON true
 """
 
 
@@ -119,15 +102,12 @@ async def people(ctx: Context, campaign: Campaign, rows: Sequence[Row]) -> list[
     """The rows with their features, in their order. See docs/features.md for names and units."""
     now = ctx.now
     known = await outgoing(ctx, campaign, rows)
-    behaviour = await ctx.db.fetch(
-        BEHAVIOUR,
-        ctx.tenant.id,
-        [row.customer_id for row in rows],
-        now,
-        now - timedelta(days=30),
-        now - timedelta(days=90),
-    )
-    recent = {row["id"]: row for row in behaviour}
+    ids = list({row.customer_id for row in rows})
+    until = now + timedelta(microseconds=1)  # a decision may know what happens at this very moment
+    history = await read_history(ctx, until, ["mails"], ids, pieces=False)
+    frame = features_of(history, until, ids).select("customer_id", *FROM_FRAME)
+    behaviour = {row.pop("customer_id"): row for row in frame.iter_rows(named=True)}
+    traits = await traits_of(ctx, ids)
     return [
         Person(
             candidate=Candidate(
@@ -135,7 +115,9 @@ async def people(ctx: Context, campaign: Campaign, rows: Sequence[Row]) -> list[
                 customer_id=message.customer_id,
                 step=message.step,
                 occasion=f"{campaign.key}/{message.step}",
-                features=_features(row, recent[message.customer_id], now),
+                features=_features(
+                    row, behaviour[message.customer_id], traits.get(message.customer_id, {}), now
+                ),
             ),
             outgoing=message,
         )
@@ -143,29 +125,23 @@ async def people(ctx: Context, campaign: Campaign, rows: Sequence[Row]) -> list[
     ]
 
 
-def _features(row: Any, recent: Any, now: datetime) -> dict[str, Scalar]:
-    orders = row["orders_count"]
-    first, last = row["first_order_at"], row["last_order_at"]
-    gap = _days(first, last) / (orders - 1) if orders > 1 and first and last else None
+def _features(
+    row: Any, behaviour: dict[str, Any], traits: dict[str, Any], now: datetime
+) -> dict[str, Scalar]:
     features: dict[str, Scalar] = {
-        "orders_count": orders,
-        "total_spent": round(row["total_spent"], 2),
-        "average_order_value": round(row["total_spent"] / orders, 2) if orders else None,
-        "days_since_order": _days(last, now) if last else None,
-        "days_since_first_order": _days(first, now) if first else None,
+        name: round(value, 2) if isinstance(value, float) else value
+        for name, value in behaviour.items()
+    }
+    features |= {
+        "orders_count": behaviour["orders_count"] or 0,
+        "total_spent": round(behaviour["total_spent"] or 0.0, 2),
         "days_since_created": _days(row["created_at"], now),
-        "mean_gap_days": None if gap is None else round(gap, 2),
-        "days_since_mail": _days(recent["last_mail_at"], now) if recent["last_mail_at"] else None,
-        "returns_count": recent["returns_count"],
-        "mails_30d": recent["mails_30d"],
-        "clicks_90d": recent["clicks_90d"],
         "is_subscriber": row["email_consent"] == "subscribed",
         "country": row["country"],
     }
-    if recent["traits"]:
-        for name, value in msgspec.json.decode(recent["traits"]).items():
-            if value is None or isinstance(value, bool | int | float | str):
-                features[f"trait:{name}"] = value
+    for name, value in traits.items():
+        if value is None or isinstance(value, bool | int | float | str):
+            features[f"trait:{name}"] = value
     return features
 
 
