@@ -14,6 +14,7 @@ from kernel.cli.program import Program, pass_program
 @pass_program
 def command(program: Program, folder: Path) -> None:
     """Write the generated pages; tests compare them with the code."""
+    from kernel.models.reference import with_features
     from kernel.plugboard.reference import hooks_markdown
     from kernel.plugboard.snippets import refresh
     from kernel.runtime.settings_docs import settings_markdown
@@ -21,8 +22,8 @@ def command(program: Program, folder: Path) -> None:
     pages = {"hooks.md": hooks_markdown(program.board), "settings.md": settings_markdown()}
     for path in sorted(folder.glob("*.md")):
         text = path.read_text(encoding="utf-8")
-        if path.name not in pages and "<!-- from " in text:
-            pages[path.name] = refresh(text, folder.absolute().parent)
+        if path.name not in pages and ("<!-- from " in text or "<!-- features -->" in text):
+            pages[path.name] = with_features(refresh(text, folder.absolute().parent))
     for name, text in pages.items():
         (folder / name).write_text(text, encoding="utf-8")
         click.echo(f"{folder / name}")

@@ -1,4 +1,6 @@
-"""A stranger's model: who ordered lately will order again. Small, but it keeps the whole contract."""
+"""A stranger's model: who ordered lately will order again. Small, but it keeps the whole contract; the
+page docs/models.md shows it.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,7 @@ class Rates(Frozen):
 
 
 class Toy:
-    """See the module. `wrong` makes it say the opposite, `broken` makes it raise."""
+    """Of those who ordered within a month, and of the others, the share that orders again."""
 
     name = "toy"
     version = "1"
@@ -69,15 +71,11 @@ class Toy:
         "toy.again": "probability of an order within the horizon",
         "toy.lately": "ordered within the last 30 days",
     }
-    wrong = False
-    broken = False
 
     def horizon(self, history: History, as_of: datetime) -> int:
         return 30
 
     def train(self, history: History, as_of: datetime, settings: Any) -> Trained | Abstained:
-        if self.broken:
-            raise RuntimeError("the toy is broken")
         then = as_of - timedelta(days=30)
         frame = features(history, then).join(future(history, then, 30), on="customer_id")
         if frame.height < LEAST:
@@ -108,7 +106,7 @@ class Toy:
         again = pl.when(lately).then(rates.lately).otherwise(rates.others)
         return features(history, as_of).select(
             "customer_id",
-            (1 - again if self.wrong else again).round(rates.digits).alias("toy.again"),
+            again.round(rates.digits).alias("toy.again"),
             pl.when(lately).then(True).alias("toy.lately"),
         )
 
@@ -146,6 +144,24 @@ class Toy:
         ), said.select("customer_id", probability=1 - pl.col("toy.again"))
 
 
+class Tried(Toy):
+    """What tests do with it: `wrong` makes it say the opposite, `broken` makes it raise."""
+
+    wrong = False
+    broken = False
+
+    def train(self, history: History, as_of: datetime, settings: Any) -> Trained | Abstained:
+        if self.broken:
+            raise RuntimeError("the toy is broken")
+        return super().train(history, as_of, settings)
+
+    def score(self, artefact: bytes, history: History, as_of: datetime) -> pl.DataFrame:
+        scores = super().score(artefact, history, as_of)
+        if self.wrong:
+            return scores.with_columns((1 - pl.col("toy.again")).alias("toy.again"))
+        return scores
+
+
 class Shelf(Toy):
     """A recommender that knows one product."""
 
@@ -175,7 +191,7 @@ class Shelf(Toy):
         return {customer_id: [one] for customer_id in customer_ids}
 
 
-TOY, SHELF = Toy(), Shelf()
+TOY, SHELF = Tried(), Shelf()
 
 
 @hookimpl
