@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Protocol
 from uuid import UUID
 
+import msgspec
+
 from kernel.contracts.base import Frozen
 
 if TYPE_CHECKING:
@@ -77,7 +79,7 @@ class MessageVars(Frozen):
     """What fills one mail's slots, and its extra headers. `template_vars` adds to it."""
 
     slots: dict[str, str | int | float | bool]
-    headers: dict[str, str] = {}
+    headers: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 ReceiptState = Literal["accepted", "rejected", "retry", "unknown"]
@@ -108,7 +110,7 @@ class Outcome(Frozen):
     customer_id: int
     kind: OutcomeKind
     at: datetime
-    detail: dict[str, str | int | float] = {}
+    detail: dict[str, str | int | float] = msgspec.field(default_factory=dict)
 
 
 class Channel(Protocol):

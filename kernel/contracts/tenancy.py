@@ -63,5 +63,5 @@ class Tenant(Frozen):
     clock_at: datetime | None = None
     halted_at: datetime | None = None
     halted_reason: str = ""
-    plugins: dict[str, dict[str, Any]] = {}
+    plugins: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
     """Settings, as plain data, of each plugin the tenant enabled."""

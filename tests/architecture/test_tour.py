@@ -11,7 +11,7 @@ LINK = re.compile(r"\]\(([^)#]+)(?:#[^)]*)?\)")
 
 def test_the_tour_names_seven_files() -> None:
     text = (ROOT / "docs/tour.md").read_text(encoding="utf-8")
-    files = re.findall(r"^\d+\. \[`([^`]+)`\]\(\.\./([^)]+)\)", text, re.M)
+    files = re.findall(r"^\d+\. \[`([^`]+)`\]\(\.\./([^)]+)\)", text, re.MULTILINE)
     assert len(files) == 7
     assert all(shown == link and (ROOT / link).is_file() for shown, link in files), files
 
