@@ -13,7 +13,7 @@ from kernel.db.uow import APP_ROLE, SYSTEM_ROLE
 from kernel.plugboard.board import Plugboard
 from kernel.tenancy.core import Core
 
-KERNEL_MODULES = {"tenancy", "profiles", "events", "jobs", "pipeline"}
+KERNEL_MODULES = {"tenancy", "profiles", "events", "jobs", "pipeline", "models"}
 WITHOUT_TENANT = {
     "tenancy_reseller": "seen by the tenants of the reseller alone",
     "tenancy_switch": "one row for the whole installation; tenants may only read it",

@@ -35,7 +35,7 @@ CREATE UNIQUE INDEX models_artefact_in_use ON models_artefact (tenant_id, model)
 ''', "model")}
 -- Who ordered since the last scoring. Orders are stored in the order of this column, so a block range
 -- index finds them at next to no cost for imports.
-CREATE INDEX profiles_order_created ON profiles_order USING brin (created_at)
+CREATE INDEX profiles_order_created ON profiles_order USING brin (tenant_id, created_at)
   WITH (pages_per_range = 32, autosummarize = on);
 """
 
