@@ -77,17 +77,13 @@ async def train(ctx: Context, names: Collection[str] = ()) -> list[Version]:
     return found
 
 
-async def score(
-    ctx: Context, names: Collection[str] = (), customer_ids: Sequence[int] | None = None
-) -> dict[str, store.Scoring]:
-    """Traits of everyone (or of `customer_ids`) written by the models in use; a model that has none is
-    left out.
-    """
+async def score(ctx: Context, names: Collection[str] = ()) -> dict[str, store.Scoring]:
+    """Everyone's traits written by the models in use; a model that has none in use is left out."""
     models = chosen(ctx, names)
-    history, seen_at = await _read(ctx, models, customer_ids)
+    history, seen_at = await _read(ctx, models)
     found = {}
     for owned in models:
-        done = await _score(ctx, owned, history, seen_at, customer_ids)
+        done = await _score(ctx, owned, history, seen_at)
         if done is not None:
             found[owned.value.name] = done
     return found
@@ -136,7 +132,14 @@ async def fresh(ctx: Context) -> None:
     if any(owned.value.name not in known for owned in models) or len(new) > most:
         await nightly(ctx)
     elif new:
-        await score(ctx, customer_ids=new)
+        history, seen_at = await _read(ctx, models, new)
+        for owned in models:
+            try:
+                await _score(ctx, owned, history, seen_at, new)
+            except Exception as error:  # noqa: BLE001 - as in nightly
+                _report(ctx, owned, error)
+            async with ctx.transaction() as tx:
+                await store.looked(tx, owned.value.name, seen_at)
 
 
 async def rollback(ctx: Context, name: str, to: int | None = None) -> Version:

@@ -197,7 +197,9 @@ async def scored(ctx: Context, scoring: Scoring) -> None:
 
 
 async def looked(ctx: Context, model: str, seen_at: datetime) -> None:
-    """Note that a model that never scored had nothing to say, so that it is not asked at once again."""
+    """Note up to when orders were seen: by a scoring of some, or by a model that has nothing to say and is
+    not to be asked at once again.
+    """
     await ctx.db.execute(
         "INSERT INTO models_scoring VALUES ($1, $2, 0, $3, $4, 0, 0, 0) "
         "ON CONFLICT (tenant_id, model) DO UPDATE SET seen_at = excluded.seen_at",

@@ -130,6 +130,9 @@ async def test_fresh_scores_who_ordered(core: Core, monkeypatch: pytest.MonkeyPa
     found = await traits(core)
     assert found[ids[0]]["toy.lately"] == "true"
     assert ids[2] not in found  # did not order
+    async with core.tenant_scope("alpha") as tx:
+        seen = [one.seen_at for one in (await store.scorings(tx)).values()]
+        assert min(seen) > await tx.db.fetchval("SELECT now() - interval '1 minute'")
 
 
 async def test_rollback(core: Core) -> None:
