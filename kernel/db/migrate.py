@@ -96,7 +96,9 @@ def find(apps: Sequence[str]) -> list[Migration]:
             for info in pkgutil.iter_modules([str(folder)]):
                 module = importlib.import_module(f"{package}.{info.name}")
                 if info.name in names:
-                    problems.append(f"{package}.{info.name} has the file name of {names[info.name]}")
+                    problems.append(
+                        f"{package}.{info.name} has the file name of {names[info.name]}"
+                    )
                 names[info.name] = package
                 found.append(
                     Migration(
@@ -114,7 +116,9 @@ def find(apps: Sequence[str]) -> list[Migration]:
             "Keep the names `mailwright`/Piccolo generated: each file name must be unique.",
             tuple(problems),
         )
-    kernel_first = {config: index for index, config in enumerate(dict.fromkeys(m.app for m in found))}
+    kernel_first = {
+        config: index for index, config in enumerate(dict.fromkeys(m.app for m in found))
+    }
     return sorted(found, key=lambda m: (kernel_first[m.app], m.id))
 
 

@@ -180,7 +180,8 @@ async def _take_role(conn: PoolConnectionProxy[Any], role: str, tenant: str | No
         await conn.execute(f"SET LOCAL ROLE {role}")
     except (asyncpg.UndefinedObjectError, asyncpg.InvalidParameterValueError) as error:
         raise Unavailable(
-            f"The database has no role {role}.", "Run `mailwright migrate`, then `mailwright doctor`."
+            f"The database has no role {role}.",
+            "Run `mailwright migrate`, then `mailwright doctor`.",
         ) from error
     except asyncpg.InsufficientPrivilegeError as error:
         raise Unavailable(

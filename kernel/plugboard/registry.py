@@ -172,7 +172,18 @@ def _command(value: Any, plugin: Plugin) -> Problems:
 
 
 def _model(value: Any, plugin: Plugin) -> Problems:
-    parts = ["name", "version", "title", "about", "needs", "traits", "horizon", "train", "score", "evaluate"]
+    parts = [
+        "name",
+        "version",
+        "title",
+        "about",
+        "needs",
+        "traits",
+        "horizon",
+        "train",
+        "score",
+        "evaluate",
+    ]
     if missing := [part for part in parts if not hasattr(value, part)]:
         yield f"{type(value).__name__} has no {', '.join(missing)}"
         return

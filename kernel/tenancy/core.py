@@ -50,7 +50,9 @@ class Core:
     production: bool = False
 
     @asynccontextmanager
-    async def tenant_scope(self, tenant_id: str, actor: str = "system") -> AsyncIterator[TenantScope]:
+    async def tenant_scope(
+        self, tenant_id: str, actor: str = "system"
+    ) -> AsyncIterator[TenantScope]:
         """One tenant in one transaction: committed at the end, rolled back on an error.
 
         Raises:
