@@ -25,6 +25,7 @@ from kernel.contracts.decisions import DecideContext
 from kernel.contracts.events import (
     CampaignFinished,
     CampaignProposed,
+    ClockSet,
     ConsentChanged,
     CustomerCreated,
     Event,
@@ -295,6 +296,7 @@ def _samples(ctx: TenantScope, shop: _Shop) -> list[Event]:
         ),
         ConsentChanged(occurred_at=at, customer_id=customer, state="unsubscribed", source="test"),
         ImportFinished(occurred_at=at, kind="orders", written=6),
+        ClockSet(occurred_at=at),
         CampaignProposed(occurred_at=at, campaign_id=campaign, campaign_type=kind, audience=4),
         CampaignFinished(occurred_at=at, campaign_id=campaign, campaign_type=kind),
         MessagesAccepted(
