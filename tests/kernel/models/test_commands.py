@@ -16,7 +16,7 @@ from kernel.cli.program import Program
 from kernel.contracts.errors import KernelError
 from kernel.plugboard.board import Plugboard, build_plugboard
 from kernel.tenancy.core import Core
-from tests.kernel.models.conftest import shop
+from kernel.testing.models import shop
 from tests.kernel.models.test_run import fill
 
 

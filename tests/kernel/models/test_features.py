@@ -19,7 +19,7 @@ from kernel.models import files
 from kernel.models.features import FEATURES, features
 from kernel.models.history import before, history, named
 from kernel.models.measure import future, matrix, measures, reliability
-from tests.kernel.models.conftest import AS_OF, shop
+from kernel.testing.models import AS_OF, shop
 
 DAY = timedelta(days=1)
 

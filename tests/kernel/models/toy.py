@@ -20,6 +20,7 @@ from kernel.sdk import (
     Evaluation,
     Frozen,
     History,
+    InvalidInput,
     Manifest,
     Model,
     Recommendation,
@@ -101,7 +102,10 @@ class Toy:
         )
 
     def score(self, artefact: bytes, history: History, as_of: datetime) -> pl.DataFrame:
-        rates = msgspec.msgpack.decode(artefact, type=Rates)
+        try:
+            rates = msgspec.msgpack.decode(artefact, type=Rates)
+        except msgspec.MsgspecError as error:
+            raise InvalidInput(f"These are no rates: {error}") from error
         lately = pl.col("days_since_order") <= 30
         again = pl.when(lately).then(rates.lately).otherwise(rates.others)
         return features(history, as_of).select(
