@@ -53,7 +53,7 @@ _NOTE = """
 INSERT INTO affinity_offer AS f (tenant_id, customer_id, sku, at)
 SELECT DISTINCT $1, customer_id, sku, $4::timestamptz
 FROM unnest($2::bigint[], $3::text[]) o (customer_id, sku)
-ON CONFLICT (tenant_id, customer_id, sku) DO UPDATE SET at = excluded.at WHERE f.at < excluded.at - $5
+ON CONFLICT (tenant_id, customer_id, sku) DO UPDATE SET at = excluded.at WHERE f.at < excluded.at - $5::interval
 """
 
 
