@@ -99,6 +99,9 @@ class Formats:
             return self.number(value)
         if isinstance(value, str):
             return self.time(datetime.fromisoformat(value)) if _MOMENT.match(value) else value
+        if isinstance(value, list):  # of things with a name first: their names
+            each = (next(iter(v.values()), None) if isinstance(v, dict) else v for v in value)
+            return " · ".join(map(self.plain, each)) or "–"
         return msgspec.json.encode(value).decode()
 
     def greeting(self) -> str:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kernel.sdk import Card
     from plugins.affinity.learned import Learned
 
-PAGE = 40
+PAGE = 25
 PATH = "/app/x/affinity"
 _SEARCH = """
 SELECT sku FROM profiles_product

@@ -164,5 +164,7 @@ def test_reasons_and_values() -> None:
     assert f.plain("2025-10-28T10:00:00Z") == "28 Oct 2025, 11:00"
     assert f.plain(True) == "yes"
     assert f.plain(0.123456) == "0.12"
-    assert f.plain(["a"]) == '["a"]'
+    assert f.plain(["a", 2]) == "a · 2"
+    assert f.plain([{"sku": "tea", "score": 1}, {"sku": "pot", "score": 2}]) == "tea · pot"
+    assert f.plain([]) == "–" and f.plain({"a": 1}) == '{"a":1}'
     assert f.time(NOW) == "15 Jun 2026, 12:00"

@@ -16,7 +16,9 @@ ROOT = Path(__file__).parents[2]
 ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
 
 
-@pytest.mark.parametrize("name", ["rules", "welcome", "winback", "compliance", "cadence", "outbox"])
+@pytest.mark.parametrize(
+    "name", ["rules", "welcome", "winback", "compliance", "cadence", "outbox", "affinity"]
+)
 def test_readme_is_true(board: Plugboard, name: str) -> None:
     plugin = board.plugins[name]
     text = (ROOT / plugin.manifest.docs).read_text("utf-8")
