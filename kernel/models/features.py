@@ -171,6 +171,7 @@ def days(ordered_at: str, timezone: str) -> pl.Expr:
 
 def _bought(orders: pl.LazyFrame, as_of: datetime, timezone: str) -> pl.LazyFrame:
     at, today = _micros(as_of), _day_of(as_of, timezone)
+    # Sorted by customer and time (History says so): the first is the earliest, the row before the last.
     rows = orders.select(
         "customer_id",
         "units",
@@ -187,9 +188,9 @@ def _bought(orders: pl.LazyFrame, as_of: datetime, timezone: str) -> pl.LazyFram
     sums = [
         pl.len().alias("orders_count"),
         new_day.sum().alias("order_days"),
-        pl.col("t").min().alias("first"),
-        pl.col("t").max().alias("last"),
-        (pl.col("day").max() - pl.col("day").min()).alias("span"),
+        pl.col("t").first().alias("first"),
+        pl.col("t").last().alias("last"),
+        (pl.col("day").last() - pl.col("day").first()).alias("span"),
         (paused * paused).sum().alias("squares"),
         pl.col("pause").filter(pl.col("pause") > 0).last().alias("last_gap_days"),
         pl.col("cents").sum().alias("bought"),
