@@ -125,18 +125,19 @@ async def test_whatever_a_handler_raises_is_its_own_failure(core: Core, what: st
 async def test_a_handler_that_hangs_is_broken_off(
     core: Core, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(delivering, "SECONDS", 0.8)
+    monkeypatch.setattr(delivering, "SECONDS", 0.2)
     await happen(core, "good", "hang", "behind")
     await run_due_inline(core, "alpha")
     assert await effects(core, actor=OBEY) == ["good"]
     states = await rows(core, STATES, "probe.obey")
     assert [s["state"] for s in states] == ["done", "pending", "pending"]
-    assert states[1]["error"] == "NoAnswer: did not end within 0.8 s"
+    assert states[1]["error"] == "NoAnswer: did not end within 0.2 s"
     for _ in range(2):
         await make_due(core)
         await run_due_inline(core, "alpha")
     assert await effects(core, actor=OBEY) == ["good"], "behind one that hangs, after it"
     await change(core, "UPDATE events_delivery SET state = 'dead' WHERE event_id = 2")
+    monkeypatch.setattr(delivering, "SECONDS", 30.0)  # a busy machine needs more than 0.2
     await make_due(core)
     await run_due_inline(core, "alpha")
     assert await effects(core, actor=OBEY) == ["good", "behind"]
