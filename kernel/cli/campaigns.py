@@ -54,22 +54,24 @@ def list_(program: Program, tenant: str, status: str, limit: int, as_json: bool)
 @tenant_option
 @pass_program
 def propose(program: Program, tenant: str) -> int:
-    """Do what is due, propose today's campaigns and decide for everyone in their audience."""
+    """Do what is due, propose today's campaigns, decide for everyone, and show what waits for you."""
     from kernel.jobs.due import run_due_inline
     from kernel.pipeline import campaigns, run
 
     async def work(core: Core) -> list[CampaignView]:
         await run_due_inline(core, tenant)
-        ids = await run.propose_due(core, tenant)
+        await run.propose_due(core, tenant)
         await run_due_inline(core, tenant)
         async with core.tenant_scope(tenant) as ctx:
-            return [await campaigns.get(ctx, campaign_id) for campaign_id in ids]
+            return await campaigns.page(ctx, "waiting")
 
     found = program.run(work)
     for view in found:
         show(view)
     if not found:
-        click.echo("Nothing to propose: nobody meets an audience, or today's were proposed before.")
+        click.echo(
+            "Nothing waits: nobody meets an audience, or today's campaigns were decided before."
+        )
     return 0
 
 
