@@ -55,11 +55,17 @@ def _chunk(said: Any, base: Any, banned: Any, common: Any, k: int, first: int) -
     free = np.ones((said.shape[0], common.size), bool)
     known = place[found.col] >= 0
     free[found.row[known], place[found.col[known]]] = False
-    more_row, more = np.nonzero(free)
+    so_far = free.cumsum(1)
+    more_row, more = np.nonzero(free & (so_far <= k))
     row = np.concatenate([found.row, more_row]).astype(np.int64)
     item = np.concatenate([found.col, common[more]]).astype(np.int64)
     score = np.concatenate([found.data, np.zeros(more.size)]) + base[item]
-    good = score > _OUT / 2
+    # Where k of these are free, nothing that scores less than the last of them can be taken.
+    least = np.full(said.shape[0], _OUT / 2)
+    enough = free.sum(1) >= k
+    if enough.any():
+        least[enough] = base[common[(so_far[enough] >= k).argmax(1)]]
+    good = score >= least[row]
     # Row, score (backwards) and item in one whole number: sorting these is fast, and needs no ties.
     level = np.round((_SPAN - np.clip(score[good], -_SPAN, _SPAN)) / (2 * _SPAN) * (2**32 - 1))
     keys = np.sort(row[good] << 50 | level.astype(np.int64) << 18 | item[good])
