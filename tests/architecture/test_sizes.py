@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import io
 import tokenize
 from collections import Counter
@@ -71,6 +72,7 @@ def test_no_file_is_long() -> None:
     assert not {name: lines for name, lines in long.items() if lines > FILE_LINES}
 
 
+@functools.cache
 def _by_part() -> Counter[str]:
     kernel = ROOT / "kernel"
     found: Counter[str] = Counter()
