@@ -47,6 +47,7 @@ from kernel.contracts.events import (
 from kernel.contracts.models import (
     Abstained,
     Bin,
+    Continuing,
     Evaluation,
     History,
     Judging,
@@ -134,6 +135,7 @@ __all__ = [
     "ClockSet",
     "Conflict",
     "ConsentChanged",
+    "Continuing",
     "Context",
     "Copy",
     "Counts",

@@ -190,6 +190,17 @@ class Judging(Protocol):
 
 
 @runtime_checkable
+class Continuing(Protocol):
+    """A Model that learns again from the artefact in use on, so that names and borders survive."""
+
+    def train_again(
+        self, artefact: bytes, history: History, as_of: datetime, settings: Any
+    ) -> Trained | Abstained:
+        """As `train`, which is called where there is nothing in use."""
+        ...
+
+
+@runtime_checkable
 class Recommender(Protocol):
     """A Model that recommends products; the plugin that has it is asked through
     `kernel.sdk.recommend`.

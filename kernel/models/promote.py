@@ -101,4 +101,4 @@ def complaint(last: Version | None, used: Version | None, now: datetime) -> str:
         return f"It cannot learn any more: {last.reason}"
     if now - used.trained.trained_to > STALE:
         return f"Stale: what it knows ends on {used.trained.trained_to:%Y-%m-%d}."
-    return ""
+    return " ".join(used.trained.facts.get("alarms", ()))

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from kernel.contracts.errors import Conflict, InvalidInput, NotFound
-from kernel.contracts.models import Abstained, Judging
+from kernel.contracts.models import Abstained, Continuing, Judging
 from kernel.models import artefact, store
 from kernel.models.features import feature_hash
 from kernel.models.history import read_history
@@ -248,7 +248,10 @@ def _learn(
     horizon = model.horizon(history, now)
     then = now - timedelta(days=horizon)
     evaluation, _ = model.evaluate(history, then, horizon, settings)
-    trained = model.train(history, now, settings)
+    if body is not None and isinstance(model, Continuing):
+        trained = model.train_again(body, history, now, settings)
+    else:
+        trained = model.train(history, now, settings)
     judged = None
     seen = used is None or used.trained is None or used.trained.trained_to > then
     if body is not None and not seen and not evaluation.missing and isinstance(model, Judging):

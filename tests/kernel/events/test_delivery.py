@@ -137,9 +137,11 @@ async def test_a_handler_that_hangs_is_broken_off(
         await run_due_inline(core, "alpha")
     assert await effects(core, actor=OBEY) == ["good"], "behind one that hangs, after it"
     await change(core, "UPDATE events_delivery SET state = 'dead' WHERE event_id = 2")
-    monkeypatch.setattr(delivering, "SECONDS", 30.0)  # a busy machine needs more than 0.2
-    await make_due(core)
-    await run_due_inline(core, "alpha")
+    for _ in range(20):  # a busy machine may need more than 0.2 s, and then tries again
+        await make_due(core)
+        await run_due_inline(core, "alpha")
+        if await effects(core, actor=OBEY) == ["good", "behind"]:
+            break
     assert await effects(core, actor=OBEY) == ["good", "behind"]
 
 
