@@ -17,7 +17,8 @@ ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
 
 
 @pytest.mark.parametrize(
-    "name", ["rules", "welcome", "winback", "compliance", "cadence", "outbox", "affinity"]
+    "name",
+    ["rules", "welcome", "winback", "compliance", "cadence", "outbox", "affinity", "churn", "rfm"],
 )
 def test_readme_is_true(board: Plugboard, name: str) -> None:
     plugin = board.plugins[name]

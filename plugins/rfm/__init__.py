@@ -1,0 +1,1 @@
+"""Segments of customers by recency, frequency and money, under names that survive."""

@@ -1,0 +1,107 @@
+"""How good segments are: what they tell of the next money, and whether they would be found again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from plugins.rfm import segments
+from plugins.rfm.segments import LEAST_SHARE, RFM, SEED, Floats, Ints, Segments
+
+RESAMPLES, RESAMPLE = 8, 10_000
+
+
+def measures(place: Ints, spent: Floats) -> dict[str, float]:
+    """Of segments numbered by rank (0 the best) and the money spent after: `explained`, the share of the
+    variance of log money between segments; `rank_rho`, the rank correlation of segments and their mean
+    money, 1 where each better segment spends more; `smallest`, a share.
+    """
+    count = int(place.max()) + 1
+    sizes = np.bincount(place, minlength=count)
+    held = sizes > 0
+    means = np.bincount(place, spent, count)[held] / sizes[held]
+    rho = 1.0
+    if held.sum() > 1:
+        ranks = pl.Series(-means).rank("average").to_numpy()
+        spread = ranks.std() * np.arange(len(ranks)).std()
+        off = ((ranks - ranks.mean()) * (np.arange(len(ranks)) - (len(ranks) - 1) / 2)).mean()
+        rho = float(off / spread) if spread > 0 else 0.0
+    return {
+        "explained": explained(place, spent),
+        "rank_rho": rho,
+        "smallest": float(sizes[held].min() / len(place)),
+    }
+
+
+def explained(place: Ints, spent: Floats) -> float:
+    """The share of the variance of log1p(spent) that lies between the groups; 0 where nobody differs."""
+    logs = np.log1p(spent)
+    whole = ((logs - logs.mean()) ** 2).sum()
+    if whole <= 0:
+        return 0.0
+    _, group, sizes = np.unique(place, return_inverse=True, return_counts=True)
+    means = np.bincount(group, logs) / sizes
+    return float((sizes * (means - logs.mean()) ** 2).sum() / whole)
+
+
+def stability(frame: pl.DataFrame, found: Segments, most: int) -> float | None:
+    """The mean agreement of the segments with those of resamples of the same customers (drawn with
+    replacement, everything fitted anew); None for too few customers to ask.
+    """
+    frame = frame.head(RESAMPLE).select("customer_id", *RFM)
+    if frame.height < segments.SIZES[0][0]:
+        return None
+    rng = np.random.default_rng(SEED)
+    agreed = []
+    for _ in range(RESAMPLES):
+        some = frame[rng.integers(0, frame.height, frame.height)]
+        points = segments.raw(some)
+        other = segments.fit(some, most)
+        agreed.append(
+            segments.agreement(segments.assign(found, points), segments.assign(other, points))
+        )
+    return float(np.mean(agreed))
+
+
+def baselines(frame: pl.DataFrame, found: Segments, spent: Floats) -> dict[str, dict[str, float]]:
+    """The measures of KMeans on R, F and M as they are, five groups, as one gets it by default."""
+    from sklearn.cluster import KMeans
+
+    points = frame.select(pl.col(name).cast(pl.Float64) for name in RFM).to_numpy()
+    if len(np.unique(points, axis=0)) < len(found.names):
+        return {}
+    model = KMeans(len(found.names), n_init=1, random_state=SEED).fit(points[: segments.SAMPLE])
+    scale = points.std(axis=0)
+    scale[scale < 1e-9] = 1.0
+    value = (model.cluster_centers_ / scale) @ segments.VALUE
+    place = np.argsort(np.argsort(-value))[model.predict(points)]
+    return {"kmeans_raw": measures(place, spent)}
+
+
+def by_quintiles(frame: pl.DataFrame, found: Segments, spent: Floats) -> dict[str, Any]:
+    """What the sum of quintile points tells of the next money, to compare."""
+    points = found.quintiles.points(frame).sum(axis=1)
+    return {"explained": round(explained(points, spent), 4)}
+
+
+def alarms(names: list[str], shares: Floats, spent: Floats | None) -> list[str]:
+    """Sentences about segments that have become too small, or Champions who spend no more than others.
+
+    Args:
+        shares: of customers in each segment, now.
+        spent: mean money of each segment in the last closed window; None where there is none.
+    """
+    told = [
+        f"Only {share:.1%} of customers are {name}: the segments no longer fit the shop."
+        for name, share in zip(names, shares, strict=True)
+        if share < LEAST_SHARE and len(names) > 1
+    ]
+    if spent is not None and len(names) > 1 and spent[0] <= max(spent[1:]) and spent.sum() > 0:
+        better = names[1 + int(np.argmax(spent[1:]))]
+        told.append(
+            f"{names[0]} no longer spend most: {spent[0]:.2f} a head in the last window, {better} "
+            f"{spent[1:].max():.2f}."
+        )
+    return told
