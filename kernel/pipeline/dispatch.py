@@ -31,19 +31,23 @@ TIMEOUT = 60.0
 """Seconds a channel may take for a batch; must stay well under the lease."""
 
 
-async def send_batch(scope: TenantScope, campaign: Campaign, channel: Channel, lease: float) -> int:
-    """Hand over the next messages due; returns how many rows were moved, 0 when none is due."""
+async def send_batch(
+    scope: TenantScope, campaign: Campaign, channel: Channel, state: str, after: int, lease: float
+) -> int:
+    """Hand over the next messages due in `state`, of customers after `after`.
+
+    Returns the last customer looked at, from where to go on; 0 when nothing more is due.
+    """
     async with scope.transaction() as ctx:
-        rows = await ledger.claim(ctx, campaign.id, BATCH)
-        if not rows:
-            return 0
-        ready = await prepare(ctx, campaign, rows)
-        await ledger.attempt(ctx, ready, lease)
+        rows, last = await ledger.claim(ctx, campaign.id, state, after, BATCH)
+        ready = await prepare(ctx, campaign, rows) if rows else []
+        if ready:
+            await ledger.attempt(ctx, ready, lease)
     if ready:
         receipts = await hand_over(scope, channel, ready)
         async with scope.transaction() as ctx:
             await ledger.settle(ctx, campaign, receipts, ("attempting",), ctx.now + RETRY)
-    return len(rows)
+    return last
 
 
 async def prepare(ctx: TenantScope, campaign: Campaign, rows: Sequence[Any]) -> list[Outgoing]:

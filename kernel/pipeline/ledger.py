@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from kernel.contracts.decisions import Verdict
     from kernel.contracts.delivery import Outgoing, Receipt
 
+DUE = ("planned", "deferred")
+"""The states in which a message may be claimed."""
+
 UNDECIDED = """
 SELECT id AS message_id, customer_id, step FROM pipeline_message
 WHERE tenant_id = $1 AND campaign_id = $2 AND state = 'candidate'
@@ -40,7 +43,7 @@ SELECT m.id AS message_id, m.customer_id, m.step, m.variant FROM pipeline_messag
 JOIN pipeline_campaign c ON c.tenant_id = m.tenant_id AND c.id = m.campaign_id
 JOIN tenancy_tenant t ON t.tenant_id = m.tenant_id
 CROSS JOIN tenancy_switch s
-WHERE m.tenant_id = $1 AND m.campaign_id = $2 AND m.state = ANY($5::text[])
+WHERE m.tenant_id = $1 AND m.campaign_id = $2 AND m.state = $5 AND m.customer_id > $6
   AND (m.due_at IS NULL OR m.due_at <= $3)
   AND c.status = 'sending' AND (c.send_at IS NULL OR c.send_at <= $3)
   AND t.halted_at IS NULL AND s.halted_at IS NULL
@@ -93,15 +96,25 @@ async def undecided(ctx: Context, campaign_id: UUID, size: int) -> list[Any]:
     return await ctx.db.fetch(UNDECIDED, ctx.tenant.id, campaign_id, size)
 
 
-async def claim(ctx: Context, campaign_id: UUID, size: int) -> list[Any]:
-    """The next messages due, locked together with their customers. May leave out some that are due."""
-    args = (ctx.tenant.id, campaign_id, ctx.now, size)
-    rows = await ctx.db.fetch(CLAIM, *args, ["planned"])
+async def claim(
+    ctx: Context, campaign_id: UUID, state: str, after: int, size: int
+) -> tuple[list[Any], int]:
+    """The next messages due, locked together with their customers; and the last customer looked at.
+
+    Args:
+        ctx: the tenant.
+        campaign_id: of which campaign.
+        state: one of DUE.
+        after: only customers with a greater id. Whoever starts at 0 each time reads again, and ever
+            more, of what was claimed before.
+        size: how many at most.
+    """
+    rows = await ctx.db.fetch(CLAIM, ctx.tenant.id, campaign_id, ctx.now, size, state, after)
     if not rows:
-        rows = await ctx.db.fetch(CLAIM, *args, ["deferred"])
+        return [], 0
     customers = [row["customer_id"] for row in rows]
     free = {row["id"] for row in await ctx.db.fetch(LOCK_CUSTOMERS, ctx.tenant.id, customers)}
-    return [row for row in rows if row["customer_id"] in free]
+    return [row for row in rows if row["customer_id"] in free], customers[-1]
 
 
 async def attempt(ctx: Context, messages: Sequence[Outgoing], lease: float) -> None:

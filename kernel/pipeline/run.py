@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from uuid import UUID
 
+    from kernel.contracts.delivery import Channel
     from kernel.db.uow import UnitOfWork
     from kernel.tenancy.core import Core
     from kernel.tenancy.scope import TenantScope
@@ -108,16 +109,29 @@ async def advance(core: Core, tenant_id: str, seconds: float = 5.0, lease: float
         await expire(ctx)
         deciding = await campaigns.with_status(ctx, "deciding")
         settling = await campaigns.with_status(ctx, "sending", "paused", "cancelled")
-    for campaign in settling:
-        await _settle(scope, campaign)
-    sending = [campaign for campaign in settling if campaign.status == "sending"]
+    channels = {campaign: await _channel(scope, campaign) for campaign in settling}
+    for campaign, channel in channels.items():
+        while channel and await dispatch.settle_unknown(scope, campaign, channel):
+            pass
+    # One pass over what is due, by key: the claims of a pass do not read what earlier ones did.
+    sending = {
+        (campaign, state): 0
+        for campaign in settling
+        for state in ledger.DUE
+        if campaign.status == "sending"
+    }
     while deciding or sending:
         for campaign in list(deciding):
             if await decide_batch(scope, campaign) == 0:
                 deciding.remove(campaign)
-        for campaign in list(sending):
-            if await _send(scope, campaign, lease) == 0:
-                sending.remove(campaign)
+        for (campaign, state), after in list(sending.items()):
+            channel = channels[campaign]
+            last = 0
+            if channel:
+                last = await dispatch.send_batch(scope, campaign, channel, state, after, lease)
+            sending[campaign, state] = last
+            if last == 0:
+                del sending[campaign, state]
                 await finish(scope, campaign)
         if time.monotonic() > until:
             return bool(deciding or sending)
@@ -207,35 +221,24 @@ async def expire(ctx: TenantScope) -> None:
         )
 
 
-async def _send(scope: TenantScope, campaign: Campaign, lease: float) -> int:
-    name = await _channel(scope, campaign)
-    if name is None:
-        return 0
-    channel = scope.core.board.channels[name].value
-    return await dispatch.send_batch(scope, campaign, channel, lease)
-
-
-async def _settle(scope: TenantScope, campaign: Campaign) -> None:
-    name = await _channel(scope, campaign)
-    if name is not None:
-        channel = scope.core.board.channels[name].value
-        while await dispatch.settle_unknown(scope, campaign, channel):
-            pass
-
-
-async def _channel(scope: TenantScope, campaign: Campaign) -> str | None:
+async def _channel(scope: TenantScope, campaign: Campaign) -> Channel | None:
     """The campaign's channel, or the tenant's first one if it has none yet; None when switched off."""
     async with scope.transaction() as ctx:
         name: str = await ctx.db.fetchval(
-            """UPDATE pipeline_campaign SET channel = CASE channel WHEN '' THEN $3 ELSE channel END
-               WHERE tenant_id = $1 AND id = $2 RETURNING channel""",
+            "SELECT channel FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2",
             ctx.tenant.id,
             campaign.id,
-            campaigns.channel_of(ctx),
         )
+        if not name and (name := campaigns.channel_of(ctx)):
+            await ctx.db.execute(
+                "UPDATE pipeline_campaign SET channel = $3 WHERE tenant_id = $1 AND id = $2",
+                ctx.tenant.id,
+                campaign.id,
+                name,
+            )
         owned = scope.core.board.channels.get(name)
         if owned is not None and owned.plugin in ctx.enabled:
-            return name
+            return owned.value
     log.warning("the channel is switched off", campaign=str(campaign.id), channel=name)
     return None
 
