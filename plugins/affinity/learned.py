@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 import numpy as np
-import scipy.sparse as sp
 
 from kernel.sdk import Frozen, InvalidInput
 from plugins.affinity.links import Links
+from plugins.affinity.sparse import csr_matrix
 
 VERSION = "1"
 
@@ -127,7 +127,7 @@ def _checked(kept: Kept) -> Learned:
         raise ValueError("a link leads nowhere")
     if not all(np.isfinite(part).all() for part in (bias, weight, arrays["popular"])):
         raise ValueError("a number in it is none")
-    matrix = sp.csr_matrix((weight, target, start), shape=(items, items))
+    matrix = csr_matrix((weight, target, start), shape=(items, items))
     return Learned(
         skus=kept.skus,
         as_of=kept.as_of,

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
-from scipy.linalg import lapack
 
 from plugins.affinity.sales import UNIT, Baskets, place
+from plugins.affinity.sparse import csr_matrix, lapack
 
 DENSE = 5_000
 """Products in the dense inverse: half a GB of memory and some seconds."""
@@ -166,11 +165,11 @@ def _ease(gram: Any, mean: Any, total: float, penalty: float) -> Any:
         scale = np.sqrt(centred.diagonal() + penalty)
         scaled = (centred / scale / scale[:, None]).astype(np.float32)
         np.fill_diagonal(scaled, 1)
-        factor, failed = lapack.spotrf(scaled, lower=1, overwrite_a=1)
+        factor, failed = lapack().spotrf(scaled, lower=1, overwrite_a=1)
         if not failed:
             break
         penalty *= 4
-    inverse, _ = lapack.spotri(factor, lower=1, overwrite_c=1)
+    inverse, _ = lapack().spotri(factor, lower=1, overwrite_c=1)
     inverse = np.tril(inverse) + np.tril(inverse, -1).T
     said = -inverse / inverse.diagonal() * (scale / scale[:, None]).astype(np.float32)
     np.fill_diagonal(said, 0)
@@ -178,7 +177,7 @@ def _ease(gram: Any, mean: Any, total: float, penalty: float) -> Any:
 
 
 def _matrix(source: Any, target: Any, weight: Any, items: int) -> Any:
-    return sp.csr_matrix((weight, (source, target)), shape=(items, items), dtype=np.float64)
+    return csr_matrix((weight, (source, target)), shape=(items, items), dtype=np.float64)
 
 
 def _strongest(links: Any, most: int) -> Any:
@@ -199,7 +198,7 @@ def _counts(links: Any, pairs: Pairs, top: int) -> Any:
     counts[inside] = pairs.both[found.row[inside], found.col[inside]]
     if not inside.all():
         items = links.shape[0]
-        near = sp.csr_matrix((pairs.count, (pairs.source, pairs.target)), shape=(items, items))
+        near = csr_matrix((pairs.count, (pairs.source, pairs.target)), shape=(items, items))
         outside = near[found.row[~inside], found.col[~inside]]
         counts[~inside] = np.asarray(outside).ravel()
     return counts

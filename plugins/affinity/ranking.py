@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import scipy.sparse as sp
+
+from plugins.affinity.sparse import csr_matrix
 
 RANKED = {"row": pl.Int64, "rank": pl.Int32, "item": pl.Int32, "score": pl.Float64}
 SPARE = 100
@@ -45,7 +46,7 @@ def best(said: Any, base: Any, banned: Any, k: int) -> pl.DataFrame:
 
 
 def _chunk(said: Any, base: Any, banned: Any, common: Any, k: int, first: int) -> pl.DataFrame:
-    barred = sp.csr_matrix(
+    barred = csr_matrix(
         (np.full(banned.nnz, _OUT, np.float32), banned.indices, banned.indptr), shape=banned.shape
     )
     found = (said + barred).tocoo()

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-import scipy.sparse as sp
+
+from plugins.affinity.sparse import csr_matrix
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -129,7 +130,7 @@ def baskets(rows: pl.DataFrame, items: int, today: int) -> Baskets:
     each = each.with_row_index("row")
     rows = rows.join(each.select("basket", "row"), on="basket")
     at = rows["row"].to_numpy(), rows["item"].to_numpy()
-    matrix = sp.csr_matrix(
+    matrix = csr_matrix(
         (np.ones(rows.height, np.int64), at), shape=(each.height, items), dtype=np.int64
     )
     size, age = each["len"].to_numpy(), today - each["day"].to_numpy()

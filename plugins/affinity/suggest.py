@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
-import scipy.sparse as sp
 
 from plugins.affinity.ranking import best
 from plugins.affinity.reasons import because, bought
 from plugins.affinity.sales import day_of, days_of, place, sold
+from plugins.affinity.sparse import csr_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -226,7 +226,7 @@ def _numbered(rows: pl.DataFrame, learned: Learned, column: str) -> pl.DataFrame
 def _matrix(rows: pl.DataFrame, values: Any, height: int, items: int) -> Any:
     """Of `row` and `number`, csr."""
     at = rows["row"].to_numpy(), rows["number"].to_numpy()
-    return sp.csr_matrix((values, at), shape=(height, items), dtype=np.float32)
+    return csr_matrix((values, at), shape=(height, items), dtype=np.float32)
 
 
 def _skus(learned: Learned, numbers: pl.Series) -> pl.Series:
