@@ -44,3 +44,7 @@ class ScopedEngine(PostgresEngine):
     def transaction(self, allow_nested: bool = True) -> Any:
         """A savepoint in the current unit of work (Piccolo's migrations ask for it)."""
         return self._savepoint()
+
+
+DB = ScopedEngine()
+"""The one there is: it holds no connection, so that nothing about it is global but its name."""

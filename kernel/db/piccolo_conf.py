@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from piccolo.conf.apps import AppRegistry
 
-from kernel.db.engine import ScopedEngine
+from kernel.db.engine import DB
+
+__all__ = ["APP_REGISTRY", "DB", "KERNEL_APPS"]
 
 KERNEL_APPS = [
     "kernel.tenancy.piccolo_app",
@@ -15,5 +17,4 @@ KERNEL_APPS = [
     "kernel.models.piccolo_app",
 ]
 
-DB = ScopedEngine()
 APP_REGISTRY = AppRegistry(apps=[])

@@ -19,7 +19,7 @@ from piccolo.columns import (
 )
 from piccolo.table import Table
 
-from kernel.db.piccolo_conf import DB
+from kernel.db.engine import DB
 
 
 class ProfilesCustomer(Table, tablename="profiles_customer", db=DB):

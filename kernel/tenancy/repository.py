@@ -14,7 +14,7 @@ from piccolo.utils.sql_values import convert_to_sql_value
 
 from kernel.contracts.base import Frozen
 from kernel.contracts.errors import InvalidInput, UnscopedQuery
-from kernel.db.piccolo_conf import DB
+from kernel.db.engine import DB
 
 if TYPE_CHECKING:
     from piccolo.columns import Column

@@ -9,7 +9,7 @@ from __future__ import annotations
 from piccolo.columns import JSONB, BigInt, Boolean, DoublePrecision, Integer, Text, Timestamptz
 from piccolo.table import Table
 
-from kernel.db.piccolo_conf import DB
+from kernel.db.engine import DB
 
 
 class TenancyTenant(Table, tablename="tenancy_tenant", db=DB):
