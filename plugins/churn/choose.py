@@ -21,8 +21,13 @@ FOLDS, FOLDED = 5, 12_000
 PREFERRED = "blend"
 YEAR, SEASON_NEEDS = 365, 30
 """A season is last year's; the history must be so many days older than it."""
-_SURE = 0.25
-"""Squared log-odds by which seasons differ usually: one measured on few customers counts less."""
+_SURE, _YEARS = 0.25, 0.02
+"""Squared log-odds by which seasons of a shop differ usually, and the same season of two years: a season
+measured on few customers counts less."""
+_OFF = 0.2
+"""Log-odds that last year's season may have been further off than no season at all, on the last window:
+where there was next to none to see, that says nothing.
+"""
 _WORDS = {
     "bgnbd": "BG/NBD",
     "logistic": "the logistic regression",
@@ -42,7 +47,7 @@ class Choice:
     why: str
     compared: dict[str, float] = field(default_factory=dict)
     season_helps: bool | None = None
-    """False: on the last window it did measurable harm. None where that could not be tried."""
+    """False: on the last window it was far off. None where that could not be tried."""
 
 
 def enough(windows: list[Snapshot]) -> bool:
@@ -126,7 +131,7 @@ def season(
         return None
     share = last.gone.mean()
     noise = 1 / (last.frame.height * share * (1 - share))
-    return float(np.clip(level(last.gone, odds(last)), -2, 2) * _SURE / (_SURE + noise))
+    return float(np.clip(level(last.gone, odds(last)), -2, 2) * _SURE / (_SURE + _YEARS + noise))
 
 
 def _helps(
@@ -147,8 +152,8 @@ def _helps(
     shift = season(history, judged.at, horizon, start, rhythm, odds)
     if shift is None or judged.gone is None:
         return None
-    worse = losses(judged.gone, chance(said + shift)) - losses(judged.gone, chance(said))
-    return bool(worse.mean() <= worse.std() / np.sqrt(len(worse)))
+    truth = level(judged.gone, said)
+    return abs(shift - truth) <= abs(truth) + _OFF
 
 
 def _first(window: Snapshot, most: int) -> Snapshot:

@@ -17,7 +17,7 @@ FAR = 6.0
 PENALTY = 0.01
 """scikit-learn's C on standardised columns: many of them say nearly the same."""
 FOREST, DEPTH, LEAF = 100, 8, 100
-ROUNDS, STEP = 80, 0.05
+ROUNDS, STEP, BINS = 80, 0.05, 64
 METHODS = ("logistic", "forest", "boosting", "blend")
 
 
@@ -128,6 +128,7 @@ def _boosting(x: Floats, gone: Floats, weight: Floats) -> Trees:
     model = HistGradientBoostingClassifier(
         learning_rate=STEP,
         max_iter=ROUNDS,
+        max_bins=BINS,
         max_leaf_nodes=8,
         max_depth=3,
         min_samples_leaf=50,
@@ -135,7 +136,9 @@ def _boosting(x: Floats, gone: Floats, weight: Floats) -> Trees:
         early_stopping=False,
         random_state=SEED,
     )
-    return trees.of_boosting(model.fit(x.astype(np.float32), gone.astype(int), weight))
+    # Weighted quantiles are slow to find, and equal weights are none.
+    weights = None if (weight == weight[0]).all() else weight
+    return trees.of_boosting(model.fit(x.astype(np.float32), gone.astype(int), weights))
 
 
 def importance(learned: Learned, names: tuple[str, ...]) -> dict[str, float]:
