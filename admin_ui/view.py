@@ -11,10 +11,10 @@ from litestar import Request
 from litestar.response import Redirect, Template
 from litestar.status_codes import HTTP_303_SEE_OTHER
 
-from admin_ui.formats import Formats
 from admin_ui.said import Tone, hear, say
 from kernel.pipeline import campaigns
 from kernel.sdk import Context, InvalidInput
+from kernel.web.formats import Formats
 from kernel.web.visit import visit
 
 if TYPE_CHECKING:

@@ -111,6 +111,7 @@ from kernel.tenancy.links import is_ours, public_url, seal, sign, verify
 from kernel.tenancy.repository import TenantRepository
 from kernel.tenancy.switches import set_clock
 from kernel.web.auth import sign_in_link
+from kernel.web.formats import Formats
 
 __all__ = [
     "API_VERSION",
@@ -150,6 +151,7 @@ __all__ = [
     "Event",
     "Export",
     "Forbidden",
+    "Formats",
     "Frozen",
     "History",
     "ImportFinished",

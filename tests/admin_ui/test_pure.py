@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from msgspec import Meta
 
 from admin_ui import brand
-from admin_ui.formats import Formats
 from admin_ui.forms import fields, read
 from kernel.contracts.tenancy import Sender, Tenant
 from kernel.sdk import Frozen
 from kernel.tenancy.checks import check_struct
+from kernel.web.formats import Formats
 
 NOW = datetime(2026, 6, 15, 10, 0, tzinfo=UTC)
 

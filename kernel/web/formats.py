@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 if TYPE_CHECKING:
-    from kernel.sdk import Context
+    from kernel.contracts.context import Context
 
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥", "CAD": "CA$", "AUD": "A$", "CHF": "CHF "}
 _RULE = re.compile(r"[a-z][a-z0-9_]*\.[a-z0-9_.]+$")
@@ -20,7 +20,7 @@ _WHOLE = frozenset({"JPY", "KRW", "VND", "CLP", "ISK"})
 
 
 class Formats:
-    """In templates: `f`. Times are in the tenant's zone, and "ago" is by the tenant's clock."""
+    """In templates: `f`, from whoever draws the page or panel. Times are in the tenant's zone, and "ago" is by the tenant's clock."""
 
     def __init__(self, ctx: Context) -> None:
         self.zone = ZoneInfo(ctx.tenant.timezone)
