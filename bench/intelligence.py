@@ -109,8 +109,24 @@ def churns(known: dict[str, pl.DataFrame]) -> bool:
             + [f"{one['auc']:.4f}", word, one["loss"], one["method"], one["seconds"]]
         )
     table(
-        ("churn", "from", "days", "n", "base", "recency", "RFM", "floor", "pass", "good", "alarm")
-        + ("ours (AUC)", "", "log-loss / calibration", "method", "s"),
+        (
+            "churn",
+            "from",
+            "days",
+            "n",
+            "base",
+            "recency",
+            "RFM",
+            "floor",
+            "pass",
+            "good",
+            "alarm",
+            "ours (AUC)",
+            "",
+            "log-loss / calibration",
+            "method",
+            "s",
+        ),
         rows,
     )
     print()
@@ -118,12 +134,36 @@ def churns(known: dict[str, pl.DataFrame]) -> bool:
     for shop, day, days in CHURN_OTHERS:
         one = churn(known[shop], day, days)
         rows.append(
-            [shop, day, days, one["n"], one["base"], f"{one['recency']:.3f}", f"{one['rfm']:.3f}"]
-            + [f"{one['auc']:.4f}", one["rfm_loss"], one["loss"], one["method"], one["seconds"]]
+            [
+                shop,
+                day,
+                days,
+                one["n"],
+                one["base"],
+                f"{one['recency']:.3f}",
+                f"{one['rfm']:.3f}",
+                f"{one['auc']:.4f}",
+                one["rfm_loss"],
+                one["loss"],
+                one["method"],
+                one["seconds"],
+            ]
         )
     table(
-        ("churn, other days", "from", "days", "n", "base", "recency", "RFM", "ours (AUC)")
-        + ("log-loss RFM", "ours / calibration", "method", "s"),
+        (
+            "churn, other days",
+            "from",
+            "days",
+            "n",
+            "base",
+            "recency",
+            "RFM",
+            "ours (AUC)",
+            "log-loss RFM",
+            "ours / calibration",
+            "method",
+            "s",
+        ),
         rows,
     )
     return passed
@@ -160,15 +200,24 @@ def all_segments(known: dict[str, pl.DataFrame]) -> bool:
             passed &= one["smallest"] >= SMALLEST and one["stability"] >= STABLE
         plain = found.baselines["kmeans_raw"]["explained"]
         rows.append(
-            [shop, day, days, f"{found.n:,}", f"{plain:.3f}"]
-            + [f"{found.facts['quintile_sum']['explained']:.3f}", floor or "", f"{one['explained']:.3f}"]
-            + [f"{one['rank_rho']:.2f}", f"{one['smallest']:.1%}", f"{one['stability']:.2f}"]
-            + [f"{same:.0%}", f"{seconds:.1f}"]
+            [shop, day, days, f"{found.n:,}", f"{plain:.3f}", f"{found.facts['quintile_sum']['explained']:.3f}", floor or "", f"{one['explained']:.3f}", f"{one['rank_rho']:.2f}", f"{one['smallest']:.1%}", f"{one['stability']:.2f}", f"{same:.0%}", f"{seconds:.1f}"]
         )  # fmt: skip
     table(
-        ("segments", "from", "days", "n", "raw KMeans", "quintiles", "floor", "ours (explained)")
-        + (f"rho, floor {RHO}", f"smallest, floor {SMALLEST:.0%}", f"ARI, floor {STABLE}")
-        + ("same", "s"),
+        (
+            "segments",
+            "from",
+            "days",
+            "n",
+            "raw KMeans",
+            "quintiles",
+            "floor",
+            "ours (explained)",
+            f"rho, floor {RHO}",
+            f"smallest, floor {SMALLEST:.0%}",
+            f"ARI, floor {STABLE}",
+            "same",
+            "s",
+        ),
         rows,
     )
     return passed

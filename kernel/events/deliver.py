@@ -6,12 +6,12 @@ both or neither, and what a handler did in the database counts once for each eve
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 import structlog
 
-from kernel.events.turn import NoAnswer, attempt, sentence, wait_after
+from kernel.events.turn import WAITS, NoAnswer, attempt, sentence, wait_after
 from kernel.plugboard.parts import Failure
 
 if TYPE_CHECKING:
@@ -74,6 +74,17 @@ WHERE d.tenant_id = $1 AND d.subscription = $2 AND d.event_id = ANY($3::bigint[]
 """
 
 
+class Failed(NamedTuple):
+    """A delivery that was not made: how often it was tried by now, and the seconds until the next time
+    (None: never).
+    """
+
+    row: Any
+    attempts: int
+    wait: float | None
+    said: str
+
+
 async def deliver(core: Core, tenant_id: str, turn: Turn) -> bool:
     """True when the turn ended before everything due was delivered: one batch a subscription, in
     turns, so that a slow handler does not hold up the others for long.
@@ -100,17 +111,17 @@ async def _deliver_batch(ctx: TenantScope, name: str) -> int:
     owned = ctx.core.board.subscriptions.get(name)
     if owned is None:
         gone = f"No installed plugin has the subscription {name}: install it again and replay."
-        await _fail(ctx, name, [(row, None, gone) for row in rows])
+        await _fail(ctx, name, [_unreadable(row, gone) for row in rows])
         return len(rows)
     if owned.plugin not in ctx.enabled:
         await _settle(ctx, name, [row["event_id"] for row in rows], "skipped", 0)
         return len(rows)
     readable: list[tuple[Any, Event]] = []
-    unreadable: list[tuple[Any, float | None, str]] = []
+    unreadable: list[Failed] = []
     for row in rows:
         event = _decode(ctx.core.board, owned.value, row)
         if isinstance(event, str):
-            unreadable.append((row, None, event))
+            unreadable.append(_unreadable(row, event))
         else:
             readable.append((row, event))
     done, failed = await _handle(ctx, owned, readable)
@@ -121,9 +132,10 @@ async def _deliver_batch(ctx: TenantScope, name: str) -> int:
 
 async def _handle(
     ctx: TenantScope, owned: Owned[Subscription], given: Sequence[tuple[Any, Event]]
-) -> tuple[list[Any], list[tuple[Any, float | None, str]]]:
-    """The rows done, and those failed with their wait and sentence. After the failure of a batch,
-    each event is tried alone, so that one bad event holds up no other.
+) -> tuple[list[Any], list[Failed]]:
+    """The rows done, and those failed. After the failure of a batch, each event is tried alone, so
+    that one bad event holds up no other. Behind one at which the handler hangs nothing more is
+    tried now: that is put off, and does not count as an attempt.
     """
     if not given:
         return [], []
@@ -131,18 +143,21 @@ async def _handle(
     if error is None:
         return [row for row, _ in given], []
     done: list[Any] = []
-    failed: list[tuple[Any, float | None, str]] = []
-    hung = False
+    failed: list[Failed] = []
+    last: BaseException | None = None
     for row, event in given:
-        if len(given) > 1 and not hung:
+        if isinstance(last, NoAnswer):
+            failed.append(Failed(row, row["attempts"], WAITS[0], sentence(last)))
+            continue
+        if len(given) > 1:
             error = await _call(ctx, owned, [(row, event)])
-            hung = isinstance(error, NoAnswer)
         if error is None:
             done.append(row)
         else:
-            failed.append((row, wait_after(row["attempts"] + 1), sentence(error)))
+            attempts = row["attempts"] + 1
+            failed.append(Failed(row, attempts, wait_after(attempts), sentence(error)))
             last = error
-    if failed:
+    if last is not None:
         what = f"subscription {owned.value.name}"
         ctx.core.board.report(Failure(ctx.tenant.id, owned.plugin, what, last))
     return done, failed
@@ -184,17 +199,19 @@ async def _settle(
         await ctx.db.execute(_SETTLE, ctx.tenant.id, name, ids, state, attempts)
 
 
-async def _fail(
-    ctx: TenantScope, name: str, failed: Sequence[tuple[Any, float | None, str]]
-) -> None:
+def _unreadable(row: Any, said: str) -> Failed:
+    return Failed(row, row["attempts"] + 1, None, said)
+
+
+async def _fail(ctx: TenantScope, name: str, failed: Sequence[Failed]) -> None:
     """Write down what failed; without a wait it is dead."""
     if failed:
         await ctx.db.execute(
             _FAILED,
             ctx.tenant.id,
             name,
-            [row["event_id"] for row, _, _ in failed],
-            [row["attempts"] + 1 for row, _, _ in failed],
-            [wait for _, wait, _ in failed],
-            [error for _, _, error in failed],
+            [one.row["event_id"] for one in failed],
+            [one.attempts for one in failed],
+            [one.wait for one in failed],
+            [one.said for one in failed],
         )

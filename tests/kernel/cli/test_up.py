@@ -52,6 +52,13 @@ class Up:
         except httpx.HTTPError:
             return False
 
+    def told(self, words: str) -> None:
+        """Waits until it has said these words."""
+        until = time.monotonic() + 60
+        while words not in self.log.read_text():
+            assert time.monotonic() < until, self.log.read_text()
+            time.sleep(0.1)
+
     def tree(self) -> list[psutil.Process]:
         """`up`, its children and the servers."""
         assert self.process is not None
@@ -89,7 +96,7 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
 
 def test_first_start_orderly_stop_and_quick_second_start(up: Up) -> None:
     up.start()
-    assert "/app/" in up.log.read_text()
+    up.told("/app/")
     tree = up.tree()
     assert {"postgres", "valkey-server"} <= {process.name() for process in tree}
     assert up.process is not None
