@@ -100,14 +100,21 @@ def feature_hash(names: Sequence[str] = ()) -> str:
     return digest([FEATURES_VERSION, [f.name for f in FEATURES], sorted(names)])[:16]
 
 
-def features(history: History, as_of: datetime, extra: Sequence[Extra] = ()) -> pl.DataFrame:
+def features(
+    history: History, as_of: datetime, extra: Sequence[Extra] = (), names: Sequence[str] = ()
+) -> pl.DataFrame:
     """`customer_id` and the columns FEATURES, for everyone who ordered before `as_of`.
 
     Args:
         history: only its orders and mails are read.
         as_of: aware; what happened at or after it is not seen.
         extra: functions whose columns are added; their names must be new.
+        names: only these of FEATURES, where a few will do: three cost a quarter of all. The order of the
+            rows then depends on these alone.
     """
+    if names:
+        frame = _shuffled(_all(history, as_of, names=names))
+        return _with(frame, history, as_of, extra) if extra else frame
     kept = _kept.get(history)
     if kept is None or kept[0] != as_of:
         frame = _frame(history, as_of)
@@ -115,8 +122,12 @@ def features(history: History, as_of: datetime, extra: Sequence[Extra] = ()) -> 
             _kept[history] = (as_of, frame)
     else:
         frame = kept[1]
-    if not extra:
-        return frame
+    return _with(frame, history, as_of, extra) if extra else frame
+
+
+def _with(
+    frame: pl.DataFrame, history: History, as_of: datetime, extra: Sequence[Extra]
+) -> pl.DataFrame:
     for function in extra:
         frame = frame.join(function(history, as_of), on="customer_id", how="left")
     return _shuffled(frame)
@@ -135,7 +146,12 @@ def _frame(history: History, as_of: datetime) -> pl.DataFrame:
     return _shuffled(_all(history, as_of))
 
 
-def _all(history: History, as_of: datetime, people: pl.LazyFrame | None = None) -> pl.DataFrame:
+def _all(
+    history: History,
+    as_of: datetime,
+    people: pl.LazyFrame | None = None,
+    names: Sequence[str] = (),
+) -> pl.DataFrame:
     orders = history.orders.lazy().filter(pl.col("ordered_at") < as_of)
     mails = history.mails.lazy().filter(pl.col("at") < as_of)
     bought = _bought(orders.filter(~pl.col("is_return")), as_of, history.timezone)
@@ -152,7 +168,7 @@ def _all(history: History, as_of: datetime, people: pl.LazyFrame | None = None) 
             .otherwise(0.0),
         )
         .with_columns(average_order_value=pl.col("total_spent") / pl.col("orders_count"))
-        .select("customer_id", *(f.name for f in FEATURES))
+        .select("customer_id", *(f.name for f in FEATURES if not names or f.name in names))
         .with_columns(pl.selectors.unsigned_integer().cast(pl.Int32))
         .collect(engine="streaming")
     )

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from plugins.rfm import segments
+from plugins.rfm import segments, words
 from plugins.rfm.segments import LEAST_SHARE, RFM, SEED, Floats, Ints, Segments
 
 RESAMPLES, RESAMPLE = 8, 10_000
@@ -86,22 +86,66 @@ def by_quintiles(frame: pl.DataFrame, found: Segments, spent: Floats) -> dict[st
     return {"explained": round(explained(points, spent), 4)}
 
 
-def alarms(names: list[str], shares: Floats, spent: Floats | None) -> list[str]:
+def spent_by(place: Ints, spent: Floats, count: int) -> tuple[Floats, Floats]:
+    """The mean money of each segment, and a mean that one large order does not carry (of log1p)."""
+    sizes = np.maximum(np.bincount(place, minlength=count), 1)
+    usual = np.expm1(np.bincount(place, np.log1p(spent), count) / sizes)
+    return np.bincount(place, spent, count) / sizes, usual
+
+
+def alarms(
+    names: list[str], shares: Floats, spent: tuple[Floats, Floats] | None, currency: str = ""
+) -> list[str]:
     """Sentences about segments that have become too small, or Champions who spend no more than others.
 
     Args:
+        names: of the segments, the best first.
         shares: of customers in each segment, now.
-        spent: mean money of each segment in the last closed window; None where there is none.
+        spent: what `spent_by` says of the last closed window; None where there is none.
+        currency: of the money.
     """
-    told = [
-        f"Only {share:.1%} of customers are {name}: the segments no longer fit the shop."
+    return [*small(names, shares), *(outspent(names, *spent, currency) if spent else ())]
+
+
+def small(names: list[str], shares: Floats) -> list[str]:
+    """A sentence for each of several segments that holds too few of the customers."""
+    return [
+        f"Only {share:.1%} of customers are {name}; a segment should hold {LEAST_SHARE:.0%}: the borders "
+        f"no longer fit the shop."
         for name, share in zip(names, shares, strict=True)
         if share < LEAST_SHARE and len(names) > 1
     ]
-    if spent is not None and len(names) > 1 and spent[0] <= max(spent[1:]) and spent.sum() > 0:
-        better = names[1 + int(np.argmax(spent[1:]))]
-        told.append(
-            f"{names[0]} no longer spend most: {spent[0]:.2f} a head in the last window, {better} "
-            f"{spent[1:].max():.2f}."
-        )
-    return told
+
+
+def redrawn(old: list[str], shares: Floats, new: list[str]) -> list[str]:
+    """A sentence if segments in use had become too small, and what was done about it.
+
+    Args:
+        old: the segments in use until now,
+        shares: and of all customers, who would be in each of them today.
+        new: the segments found instead.
+    """
+    few = [
+        f"{name} ({share:.1%})"
+        for name, share in zip(old, shares, strict=True)
+        if share < LEAST_SHARE and len(old) > 1
+    ]
+    if not few:
+        return []
+    said = "found anew" if len(new) == len(old) else f"found anew and are {len(new)} now"
+    return [
+        f"Too few customers were left in {words.listed(few)}, under {LEAST_SHARE:.0%}: segments were {said}."
+    ]
+
+
+def outspent(names: list[str], mean: Floats, usual: Floats, currency: str = "") -> list[str]:
+    """A sentence if the best segment spends no more than another, whether one counts the mean or what
+    is usual.
+    """
+    if len(names) < 2 or not mean.sum() or mean[0] > max(mean[1:]) or usual[0] > max(usual[1:]):
+        return []
+    other = 1 + int(np.argmax(mean[1:]))
+    return [
+        f"{names[0]} no longer spend most: {mean[0]:,.2f} {currency}".rstrip()
+        + f" a head in the last window, {names[other]} {mean[other]:,.2f}."
+    ]

@@ -12,7 +12,7 @@ from kernel.sdk import Abstained, Evaluation, History, Trained, before, features
 from plugins.rfm import judge, movement, segments
 from plugins.rfm.segments import Segments
 
-SEGMENT, SCORE, CELL = "rfm.segment", "rfm.score", "rfm.cell"
+SEGMENT, SCORE, CELL, BEFORE = "rfm.segment", "rfm.score", "rfm.cell", "rfm.before"
 HORIZON = 90
 """Days whose money the segments are judged by."""
 
@@ -20,6 +20,7 @@ _TRAITS = {
     SEGMENT: "the segment's name: Champions, Loyal, Promising, At Risk, Lost; fewer in a small shop",
     SCORE: "3 to 15: points for recency, frequency and money, by fifths of the customers, together",
     CELL: "the three points, as 5-4-3",
+    BEFORE: "the segment 30 days ago if it was another, by the borders of today; New: had not ordered",
 }
 
 
@@ -70,19 +71,20 @@ class RfmModel:
             trained_from=first,
             trained_to=as_of,
             horizon_days=HORIZON,
-            facts=_facts(past, frame, as_of, found, most),
+            facts=_facts(past, frame, as_of, found, previous),
         )
 
     def score(self, artefact: bytes, history: History, as_of: datetime) -> pl.DataFrame:
-        """All three traits of everyone who ordered before `as_of`."""
+        """All traits of everyone who ordered before `as_of`."""
         found, frame = segments.decode(artefact), features(history, as_of)
-        scored = _scored(found, frame)
+        scored = movement.a_month_ago(history, as_of, found, _scored(found, frame))
         cell = pl.concat_str("r", "f", "m", separator="-")
         return scored.select(
             "customer_id",
             pl.col("segment").alias(SEGMENT),
             (pl.col("r") + pl.col("f") + pl.col("m")).alias(SCORE),
             cell.alias(CELL),
+            pl.col("before").alias(BEFORE),
         )
 
     def judge(
@@ -204,28 +206,40 @@ def _told(found: Segments, frame: pl.DataFrame, place: Any, spent: Any) -> list[
 
 
 def _facts(
-    history: History, frame: pl.DataFrame, as_of: datetime, found: Segments, most: int
+    history: History,
+    frame: pl.DataFrame,
+    as_of: datetime,
+    found: Segments,
+    previous: Segments | None,
 ) -> dict[str, Any]:
     """Sizes, movements, and what is wrong.
 
     Args:
         history: before `as_of`, of the customers whose movements are followed.
+        frame: of everyone.
+        as_of: when it was trained.
+        found: the segments now,
+        previous: and the ones they come from.
     """
-    place = segments.assign(found, segments.raw(frame))
-    shares = np.bincount(place, minlength=len(found.names)) / frame.height
-    then = as_of - timedelta(days=HORIZON)
-    window, spent = movement.places(history, then, found), None
+    points, count = segments.raw(frame), len(found.names)
+    place = segments.assign(found, points)
+    shares = np.bincount(place, minlength=count) / frame.height
+    then, spent = as_of - timedelta(days=HORIZON), None
+    window = movement.places(history, then, found)
     if window.height >= segments.SIZES[0][0]:
         after = window.join(future(history, then, HORIZON), on="customer_id", how="left")
-        sums = np.bincount(after["place"], after["spent"].fill_null(0.0), len(found.names))
-        sizes = np.bincount(after["place"], minlength=len(found.names))
-        spent = sums / np.maximum(sizes, 1)
+        money = after["spent"].fill_null(0.0).to_numpy()
+        spent = judge.spent_by(after["place"].to_numpy(), money, count)
+    alarms = judge.alarms(found.names, shares, spent, history.currency)
+    if previous is not None and previous is not found:
+        old = np.bincount(segments.assign(previous, points), minlength=len(previous.names))
+        alarms = judge.redrawn(previous.names, old / frame.height, found.names) + alarms
     return {
         "segments": _told(found, frame, place, np.zeros(frame.height)),
         "months": movement.months(history, as_of, found),
-        "spent_after": None if spent is None else np.round(spent, 2).tolist(),
-        "alarms": judge.alarms(found.names, shares, spent),
-        "stability": judge.stability(frame, found, most),
+        "followed": min(frame.height, movement.SAMPLE),
+        "spent_after": None if spent is None else np.round(spent[0], 2).tolist(),
+        "alarms": alarms,
     }
 
 

@@ -1,4 +1,8 @@
-"""Who went from which segment to which, month by month, under the same borders."""
+"""Who went from which segment to which, month by month, under the same borders.
+
+Where somebody stood at an earlier moment is computed from what had happened by then, with the segments in
+use now: so a move is always something a customer did or left undone, never a border that moved.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,14 @@ import polars as pl
 
 from kernel.sdk import History, features
 from plugins.rfm import segments
-from plugins.rfm.segments import Segments
+from plugins.rfm.segments import RFM, Segments
 
 MONTH, MONTHS = 30, 6
+"""Days of a month here, and how many of them are looked back on."""
 SAMPLE = 20_000
-"""Customers whose movements are followed; shares are told of all."""
+"""Customers whose months are followed; where everyone stood one month ago is a trait."""
+NEW = "New"
+"""Stands for the segment of who had not ordered yet."""
 
 
 def followed(history: History, frame: pl.DataFrame) -> History:
@@ -28,8 +35,22 @@ def followed(history: History, frame: pl.DataFrame) -> History:
 
 def places(history: History, at: datetime, found: Segments) -> pl.DataFrame:
     """`customer_id` and `place` (0 the best) of everyone who had ordered before `at`."""
-    frame = features(history, at)
+    frame = features(history, at, names=RFM)
     return frame.select("customer_id", place=pl.Series(segments.assign(found, segments.raw(frame))))
+
+
+def a_month_ago(
+    history: History, as_of: datetime, found: Segments, now: pl.DataFrame
+) -> pl.DataFrame:
+    """`now` (`customer_id`, `segment`) and `before`: the segment a month before `as_of`, NEW for who had
+    not ordered by then, and null where it is the same.
+    """
+    then = places(history, as_of - timedelta(days=MONTH), found).select(
+        "customer_id", before=_names(pl.col("place"), found)
+    )
+    both = now.join(then, on="customer_id", how="left", maintain_order="left")
+    before = pl.col("before").fill_null(NEW)
+    return both.with_columns(before=pl.when(before != pl.col("segment")).then(before))
 
 
 def months(history: History, as_of: datetime, found: Segments) -> list[dict[str, Any]]:
@@ -65,3 +86,7 @@ def months(history: History, as_of: datetime, found: Segments) -> list[dict[str,
         told.append(row)
         last = now
     return told
+
+
+def _names(place: pl.Expr, found: Segments) -> pl.Expr:
+    return place.replace_strict(list(range(len(found.names))), found.names, return_dtype=pl.String)

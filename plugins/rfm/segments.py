@@ -44,14 +44,6 @@ NAMES = {
     2: ("Loyal", "At Risk"),
     1: ("Everyone",),
 }
-MEANING = {
-    "Champions": "Bought lately, often and for much. Thank them, show them what is new first; they need no discount.",
-    "Loyal": "Come back again and again. Offer what goes with what they have.",
-    "Promising": "Bought lately or more than once, and may become loyal: this is where a good next order counts.",
-    "At Risk": "Have not been seen for longer than most. Write to them before they are gone.",
-    "Lost": "Bought little, long ago. A last mail, then leave them in peace.",
-    "Everyone": "Too few or too equal customers to tell groups apart.",
-}
 
 
 class Segments(Frozen):

@@ -165,6 +165,14 @@ def test_further_features_of_a_plugin() -> None:
     assert frame.width == len(FEATURES) + 2
 
 
+def test_a_few_of_them_are_the_same_numbers() -> None:
+    known, some = files.clean(shop(40), AS_OF), ["days_since_order", "order_days", "total_spent"]
+    few = features(known, AS_OF, names=some)
+    assert few.columns == ["customer_id", *some]
+    whole = features(known, AS_OF).select(few.columns)
+    assert_frame_equal(few.sort("customer_id"), whole.sort("customer_id"), check_exact=True)
+
+
 def test_the_future_is_what_happened_from_as_of_on() -> None:
     orders = [row(1, 5, 10.0), row(1, 0, 20.0), row(2, 5, 1.0), row(2, -9, -1.0), row(3, -1, 1.0)]
     known = history(pl.DataFrame(orders))
