@@ -24,9 +24,9 @@ YEAR, SEASON_NEEDS = 365, 30
 _SURE, _YEARS = 0.25, 0.02
 """Squared log-odds by which seasons of a shop differ usually, and the same season of two years: a season
 measured on few customers counts less."""
-_OFF = 0.2
-"""Log-odds that last year's season may have been further off than no season at all, on the last window:
-where there was next to none to see, that says nothing.
+_OFF, _DEVIATIONS = 0.2, 2.0
+"""Log-odds, and standard errors, by which last year's season may have been further off than no season at
+all, on the last window: where there was next to none to see, that says nothing.
 """
 _WORDS = {
     "bgnbd": "BG/NBD",
@@ -114,11 +114,19 @@ def level(gone: Floats, odds: Floats) -> float:
     return (low + high) / 2
 
 
+@dataclass(frozen=True)
+class Season:
+    """How much more (in log-odds) than the model says customers were gone in a season of last year."""
+
+    shift: float
+    noise: float
+    """Its variance by the number of customers."""
+
+
 def season(
     history: History, at: datetime, horizon: int, start: datetime, rhythm: Rhythm, odds: Odds
-) -> float | None:
-    """How much more (in log-odds) than the model says customers were gone in the same season of last
-    year; None where the history does not reach back so far.
+) -> Season | None:
+    """The same season of last year; None where the history does not reach back so far.
 
     Args:
         odds: what the model says of a snapshot.
@@ -129,9 +137,14 @@ def season(
     last = snapshot(history, ago, rhythm, horizon, NEWEST)
     if last.gone is None or not enough([last]):
         return None
-    share = last.gone.mean()
-    noise = 1 / (last.frame.height * share * (1 - share))
-    return float(np.clip(level(last.gone, odds(last)), -2, 2) * _SURE / (_SURE + _YEARS + noise))
+    noise = _noise(last.gone)
+    shift = np.clip(level(last.gone, odds(last)), -2, 2) * _SURE / (_SURE + _YEARS + noise)
+    return Season(float(shift), noise)
+
+
+def _noise(gone: Floats) -> float:
+    share = float(gone.mean())
+    return 1 / (len(gone) * share * (1 - share))
 
 
 def _helps(
@@ -149,11 +162,12 @@ def _helps(
             return log_odds(bgnbd.no_order(rhythm, one.frame, horizon))
         return learners.predict(learners.only(learned, method), one.x)
 
-    shift = season(history, judged.at, horizon, start, rhythm, odds)
-    if shift is None or judged.gone is None:
+    found = season(history, judged.at, horizon, start, rhythm, odds)
+    if found is None or judged.gone is None:
         return None
     truth = level(judged.gone, said)
-    return abs(shift - truth) <= abs(truth) + _OFF
+    accident = _DEVIATIONS * np.sqrt(found.noise + _noise(judged.gone))
+    return bool(abs(found.shift - truth) <= abs(truth) + _OFF + accident)
 
 
 def _first(window: Snapshot, most: int) -> Snapshot:

@@ -114,15 +114,13 @@ def fit(history: History, as_of: datetime, horizon: int) -> Fitted | Abstained:
             churn = msgspec.structs.replace(churn, learned=learned, columns=columns())
             facts["importance"] = learners.importance(learned, columns())
             facts["window_rows"] = sum(one.frame.height for one in windows)
-        shift = choose.season(
+        season = choose.season(
             past, as_of, horizon, start, rhythm, lambda one: odds(churn, one.frame, one.x)
         )
-        if shift is not None and choice.season_helps is not False:
-            churn = msgspec.structs.replace(churn, shift=shift)
-            facts["season"] = (
-                f"{'+' if shift > 0 else ''}{shift:.2f} in log-odds, from last year's same season"
-            )
-        elif shift is not None:
+        if season is not None and choice.season_helps is not False:
+            churn = msgspec.structs.replace(churn, shift=season.shift)
+            facts["season"] = f"{season.shift:+.2f} in log-odds, from last year's same season"
+        elif season is not None:
             facts["season"] = "left out: on the last window last year's season made it worse"
         else:
             facts["season"] = "unknown: that takes 13 months of history"

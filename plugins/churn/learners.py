@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -68,13 +69,16 @@ def predict(learned: Learned, x: Floats) -> Floats:
     """The log-odds that each customer is gone.
 
     Raises:
-        InvalidInput: what was learned is of other columns than the matrix.
+        InvalidInput: what was learned is of other columns than the matrix, or no numbers.
     """
     found = []
     if learned.line is not None:
         line = learned.line
         if not len(line.centre) == len(line.scale) == len(line.weight) == x.shape[1]:
             raise InvalidInput("The artefact was trained on other columns than these.")
+        numbers = (*line.centre, *line.scale, *line.weight, line.bias)
+        if not all(map(math.isfinite, numbers)) or min(line.scale) <= 0:
+            raise InvalidInput("The regression of the artefact holds numbers that cannot be.")
         scaled = np.clip((x - np.array(line.centre)) / np.array(line.scale), -FAR, FAR)
         found.append(line.bias + scaled @ np.array(line.weight))
     if learned.forest is not None:

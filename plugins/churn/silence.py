@@ -42,7 +42,10 @@ def fit(ended: Floats, lasting: Floats) -> Silence:
 def no_order(silence: Silence, frame: pl.DataFrame, horizon: float) -> Floats:
     """The chance that each customer does not order in the next `horizon` days."""
     days, lasts = np.array(silence.days), np.array([1.0, *silence.lasts])
-    if len(lasts) != len(days) + 1 or (np.diff(days) <= 0).any():
+    fits = len(lasts) == len(days) + 1 and (np.diff(days) > 0).all()
+    if not fits or not (
+        np.isfinite(lasts).all() and (np.diff(lasts) <= 0).all() and lasts[-1] >= 0
+    ):
         raise InvalidInput("The curve of pauses in the artefact is broken.")
     silent = frame["days_since_order"].to_numpy()
 

@@ -6,6 +6,7 @@ leaf on both sides. Walking needs no links, so no array from outside can lead it
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -40,15 +41,18 @@ def arrays(trees: Trees, columns: int) -> tuple[NDArray[np.int16], Any, Any]:
         InvalidInput: they do not fit one another or a matrix of so many columns.
     """
     inner = (1 << trees.depth) - 1 if 0 < trees.depth <= DEEPEST else 0
+    shape = (trees.count, inner)
+    nodes, leaves = trees.count * inner, trees.count * (inner + 1)
+    fits = 0 < trees.count <= MOST and inner and len(trees.feature) == 2 * nodes
+    if not fits or len(trees.threshold) != 4 * nodes or len(trees.leaf) != 4 * leaves:
+        raise InvalidInput("The trees of the artefact are of another size than it says.")
     feature = np.frombuffer(trees.feature, "<i2")
     threshold = np.frombuffer(trees.threshold, "<f4")
     leaf = np.frombuffer(trees.leaf, "<f4")
-    shape = (trees.count, inner)
-    fits = 0 < trees.count <= MOST and inner and feature.size == threshold.size == np.prod(shape)
-    if not fits or leaf.size != trees.count * (inner + 1):
-        raise InvalidInput("The trees of the artefact are of another size than it says.")
-    if not (np.isfinite(leaf).all() and feature.min() >= 0 and feature.max() < columns):
+    if feature.min() < 0 or feature.max() >= columns:
         raise InvalidInput("The trees of the artefact look at columns that do not exist.")
+    if not (np.isfinite(leaf).all() and math.isfinite(trees.base)):
+        raise InvalidInput("The trees of the artefact hold numbers that cannot be.")
     return feature.reshape(shape), threshold.reshape(shape), leaf.reshape(trees.count, inner + 1)
 
 

@@ -41,7 +41,7 @@ def reasons(frame: pl.DataFrame, as_of: datetime, timezone: str, usual: float) -
             f"{{}} in the last {HALF} days, {{}} in the {HALF} before.", _orders(half), before
         )
     )
-    faster = pl.when((half >= 3) & (half > before)).then(
+    faster = pl.when((half >= 3) & (half > before) & (before >= 1)).then(
         pl.format(
             f"{{}} in the last {HALF} days, {{}} in the {HALF} before.", _orders(half), before
         )

@@ -37,7 +37,10 @@ def usual(frame: pl.DataFrame) -> Worth:
 
 def settled(worth: Worth, said: Floats, was: Floats) -> Worth:
     """Scaled to what a closed window brought; a part of the way, for the next one will differ too."""
-    off = np.clip((was.sum() + worth.value) / (said.sum() + worth.value), LEAST, MOST)
+    expected = said.sum() + worth.value
+    if expected <= 0:  # everything was free
+        return worth
+    off = np.clip((was.sum() + worth.value) / expected, LEAST, MOST)
     return Worth(value=worth.value, scale=float(np.sqrt(off)))
 
 
