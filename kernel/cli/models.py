@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from kernel.contracts.context import Context
-    from kernel.contracts.models import Evaluation, Model
+    from kernel.contracts.models import Evaluation, History, Model
     from kernel.models.cards import Card
     from kernel.models.store import Scoring, Version
     from kernel.plugboard.parts import Owned
@@ -93,14 +93,14 @@ def recommend(
     from kernel.models.files import read_baskets
 
     owned, moment = _recommender(program, model), _moment(as_of)
-    history, _ = _products(orders, moment)
-    frame, names, item_type = read_baskets(baskets)
+    history, item_type = _products(orders, moment)
+    frame, names = read_baskets(baskets)
     found = owned.value.recommend(history, moment, frame, k, _settings(program, owned))
     found = found.with_columns(
         names.gather(found["basket_id"]).alias("basket_id"), ids(found["item"], item_type)
     )
     _write(found.select("basket_id", "rank", "item", "score"), out)
-    return _told(found, "basket_id", frame["basket_id"].n_unique(), "baskets", history.noticed)
+    return _told(found["basket_id"], frame["basket_id"], "baskets", history, moment)
 
 
 @command.command("next-order")
@@ -120,8 +120,8 @@ def next_order(program: Program, orders: Path, as_of: str, k: int, out: Path, mo
     found = owned.value.next_order(history, moment, k, _settings(program, owned))
     found = named(history, found).with_columns(ids(found["item"], item_type))
     _write(found.select("customer_id", "slot", "rank", "item", "reason"), out)
-    known = history.orders.filter(history.orders["ordered_at"] < moment)["customer_id"].n_unique()
-    return _told(found, "customer_id", known, "customers", history.noticed)
+    known = history.orders.filter(history.orders["ordered_at"] < moment)["customer_id"]
+    return _told(found["customer_id"], known, "customers", history, moment)
 
 
 @command.command("list")
@@ -287,19 +287,20 @@ def _moment(text: str) -> datetime:
     from kernel.contracts.errors import InvalidInput
     from kernel.models.cells import moments
 
-    found = moments(pl.Series([text]))[0]
-    if found is None:
-        raise InvalidInput(f"--as-of {text!r} is not a date.", "Write it as 2011-09-10.")
-    moment: datetime = found
-    return moment
+    found: datetime | None = moments(pl.Series([text]))[0]
+    if found is None or not 1900 <= found.year <= 2200:
+        said = "not a date" if found is None else "no date a shop can have"
+        raise InvalidInput(f"--as-of {text!r} is {said}.", "Write it as 2011-09-10.")
+    return found
 
 
 def _products(orders: Path, as_of: datetime) -> tuple[Any, Any]:
     """The history, and the type of the file's SKUs."""
     from kernel.contracts.errors import InvalidInput
-    from kernel.models.files import clean, read_table
+    from kernel.models.files import ORDERS_FIX, clean
+    from kernel.models.tables import read_table
 
-    raw = read_table(orders, "The file of orders")
+    raw = read_table(orders, "The file of orders", ORDERS_FIX)
     if "sku" not in raw.columns:
         raise InvalidInput(
             "Recommendations need a row a line: the column sku is missing.",
@@ -309,13 +310,16 @@ def _products(orders: Path, as_of: datetime) -> tuple[Any, Any]:
 
 
 def _write(frame: pl.DataFrame, path: Path) -> None:
+    import polars as pl
+
     from kernel.contracts.errors import InvalidInput
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         frame.write_csv(path) if path.suffix == ".csv" else frame.write_parquet(path)
-    except OSError as error:
-        raise InvalidInput(f"`{path}` cannot be written: {error.strerror}.") from error
+    except (OSError, pl.exceptions.PolarsError) as error:
+        said = getattr(error, "strerror", None) or str(error).splitlines()[0]
+        raise InvalidInput(f"`{path}` cannot be written: {said}.") from error
 
 
 def _flat(found: Evaluation) -> dict[str, Any]:
@@ -365,7 +369,14 @@ def _print_noticed(noticed: dict[str, int]) -> None:
         click.echo(f"rows of the file: {', '.join(parts)}", err=True)
 
 
-def _told(found: pl.DataFrame, key: str, asked: int, what: str, noticed: dict[str, int]) -> int:
-    click.echo(f"{found[key].n_unique():,} of {asked:,} {what} have recommendations.")
-    _print_noticed(noticed)
+def _told(found: pl.Series, asked: pl.Series, what: str, history: History, as_of: datetime) -> int:
+    click.echo(f"{found.n_unique():,} of {asked.n_unique():,} {what} have recommendations.")
+    sold = history.lines.filter(
+        history.lines["ordered_at"] < as_of,
+        history.lines["is_product"],
+        history.lines["quantity"] > 0,
+    )
+    if not sold["sku"].count():
+        click.echo(f"There is no order with a product before {as_of:%Y-%m-%d} to learn from.")
+    _print_noticed(history.noticed)
     return 0

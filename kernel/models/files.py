@@ -7,24 +7,26 @@ never interpreted, only compared. What was left out or mended is counted in `His
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from kernel.contracts.errors import InvalidInput
-from kernel.models.cells import ids, moments, numbers, texts
+from kernel.models.cells import currencies, ids, moments, numbers, texts
 from kernel.models.history import history
+from kernel.models.tables import read_table
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from pathlib import Path
 
     from kernel.contracts.models import History
 
-_FIX = (
+ORDERS_FIX = (
     "The file needs customer_id, order_id, ordered_at and amount, or instead of amount, one row a line, "
     "sku, quantity and unit_price. CSV or Parquet."
 )
+BASKETS_FIX = "The file needs basket_id and item, one row an item. CSV or Parquet."
 NOT_PRODUCTS = [
     "post",
     "postage",
@@ -50,40 +52,13 @@ _LARGEST = 1e9
 _MOST = 2**31 - 1
 
 
-def read_table(path: str | Path, what: str) -> pl.DataFrame:
-    """A CSV or Parquet file; the cells of CSV are text. Names of columns are small and trimmed.
-
-    Raises:
-        InvalidInput: it is not there or not readable.
-    """
-    try:
-        with Path(path).open("rb") as file:
-            head = file.read(65_536)
-        if head[:4] == b"PAR1":
-            frame = pl.read_parquet(path)
-        else:
-            first = head.decode("utf-8-sig", "replace").split("\n", 1)[0]
-            marks = {mark: first.count(mark) for mark in ",;\t|"}
-            frame = pl.read_csv(
-                path,
-                separator=max(marks, key=marks.__getitem__),
-                infer_schema=False,
-                encoding="utf8-lossy",
-                truncate_ragged_lines=True,
-            )
-        return frame.rename({name: name.strip("\ufeff \"'").lower() for name in frame.columns})
-    except (OSError, pl.exceptions.PolarsError) as error:
-        said = getattr(error, "strerror", None) or str(error).splitlines()[0]
-        raise InvalidInput(f"{what} `{path}` cannot be read: {said}.", _FIX) from error
-
-
 def read_orders(path: str | Path, as_of: datetime) -> History:
     """The history in the file, with what happened later than `as_of` too: labels are made of it.
 
     Raises:
         InvalidInput: it is not readable, or a column is missing.
     """
-    return clean(read_table(path, "The file of orders"), as_of)
+    return clean(read_table(path, "The file of orders", ORDERS_FIX), as_of)
 
 
 def clean(raw: pl.DataFrame, as_of: datetime) -> History:
@@ -99,7 +74,7 @@ def clean(raw: pl.DataFrame, as_of: datetime) -> History:
     noticed |= {"bad_amount": int(lost.sum()), "later": int((rows["ordered_at"] >= as_of).sum())}
     rows = rows.filter(~lost)
     foreign = _foreign(rows, as_of)
-    noticed |= {"foreign_currency": int(foreign.sum())}
+    noticed |= {"foreign_currency": int(foreign.sum()), "returns": int((rows["amount"] < 0).sum())}
     noticed |= {"not_products": int((~rows["is_product"]).sum())}
     counted = rows.with_columns(amount=pl.when(~foreign).then("amount"))
     counted = counted.filter("is_product", pl.col("customer_id").is_not_null())
@@ -123,32 +98,47 @@ def clean(raw: pl.DataFrame, as_of: datetime) -> History:
     return history(orders, lines, products, ids=names, noticed=noticed)
 
 
-def read_baskets(path: str | Path) -> tuple[pl.DataFrame, pl.Series, pl.DataType]:
-    """The baskets of a file: `basket_id` as a number, `item`; the ids as written, by that number; and
-    the type of the items.
+def read_baskets(path: str | Path) -> tuple[pl.DataFrame, pl.Series]:
+    """The baskets of a file: `basket_id` as a number, `item`; and the ids as written, by that number.
 
     Raises:
         InvalidInput: it is not readable, or a column is missing.
     """
-    raw = read_table(path, "The file of baskets")
-    if missing := [name for name in ("basket_id", "item") if name not in raw.columns]:
-        fix = "The file needs basket_id and item, one row an item."
-        raise InvalidInput(f"The column {', '.join(missing)} is missing.", fix)
+    raw = read_table(path, "The file of baskets", BASKETS_FIX)
+    _have(raw, ["basket_id", "item"], BASKETS_FIX)
     rows = pl.DataFrame({"basket": texts(raw["basket_id"]), "item": texts(raw["item"])})
     rows = rows.drop_nulls("basket").unique(maintain_order=True).with_row_index("n")
     rows = rows.with_columns(basket_id=_number("basket"))
     names = rows.unique("basket_id").sort("basket_id")["basket"]
-    return rows.select("basket_id", "item"), ids(names, raw["basket_id"].dtype), raw["item"].dtype
+    return rows.select("basket_id", "item"), ids(names, raw["basket_id"].dtype)
+
+
+def _have(raw: pl.DataFrame, wanted: list[str], fix: str) -> None:
+    if missing := [name for name in wanted if not set(name.split(" or ")) & set(raw.columns)]:
+        which = (
+            f"The column {missing[0]} is"
+            if len(missing) == 1
+            else f"The columns {', '.join(missing)} are"
+        )
+        has = ", ".join(raw.columns[:12]) or "none"
+        raise InvalidInput(f"{which} missing; the file has {has}.", fix)
+
+
+def _readable(raw: pl.DataFrame, read: pl.DataFrame, names: list[str], what: str) -> None:
+    """Refuses a file in which none of the columns could be read in any row."""
+    if raw.height and not any(read[name].count() for name in names):
+        name = next(name for name in names if name in raw.columns)
+        first = raw[name].drop_nulls().first()
+        said = "it is empty" if first is None else f"the first is {str(first)[:40]!r}"
+        raise InvalidInput(f"No cell of the column {name} is {what}: {said}.", ORDERS_FIX)
 
 
 def _typed(raw: pl.DataFrame, as_of: datetime) -> tuple[pl.DataFrame, pl.Series, dict[str, int]]:
     """The cells in their types, the customers' names by number, and what was left out."""
     have = set(raw.columns)
-    wanted = {"customer_id", "ordered_at"}
+    _have(raw, ["customer_id", "ordered_at", "amount or unit_price"], ORDERS_FIX)
     if "amount" not in have:
-        wanted |= {"quantity", "unit_price"}
-    if missing := sorted(wanted - have):
-        raise InvalidInput(f"The column {', '.join(missing)} is missing.", _FIX)
+        _have(raw, ["quantity"], ORDERS_FIX)
     at = moments(raw["ordered_at"])
     empty = pl.Series([None], dtype=pl.String).new_from_index(0, raw.height)
     rows = pl.DataFrame(
@@ -157,7 +147,9 @@ def _typed(raw: pl.DataFrame, as_of: datetime) -> tuple[pl.DataFrame, pl.Series,
             "order": texts(raw["order_id"]) if "order_id" in have else empty,
             "ordered_at": at,
             "sku": texts(raw["sku"]) if "sku" in have else empty,
-            "currency": texts(raw["currency"]) if "currency" in have else empty,
+            "currency": texts(raw["currency"])
+            if "currency" in have
+            else currencies(raw["amount" if "amount" in have else "unit_price"]),
             **{
                 name: numbers(raw[name]) if name in have else pl.Series([None], dtype=pl.Float64)
                 .new_from_index(0, raw.height)
@@ -165,6 +157,10 @@ def _typed(raw: pl.DataFrame, as_of: datetime) -> tuple[pl.DataFrame, pl.Series,
             },
         }
     )  # fmt: skip
+    _readable(raw, rows, ["ordered_at"], "a date")
+    _readable(raw, rows, ["amount", "unit_price"], "a number")
+    if "amount" not in have:
+        _readable(raw, rows, ["quantity"], "a number")
     noticed = {"bad_time": int((at.is_null() | (at < pl.select(_EARLIEST).item())).sum())}
     rows = rows.filter(pl.col("ordered_at") >= _EARLIEST)
     doubles = pl.col("order").is_not_null() & ~pl.struct(pl.all()).is_first_distinct()
@@ -223,7 +219,8 @@ def _signed(rows: pl.DataFrame, past: pl.Series) -> pl.DataFrame:
     sign = pl.when(back).then(-1).otherwise(1)
     return rows.with_columns(
         amount=pl.col("amount").abs() * sign,
-        quantity=(pl.col("quantity").abs() * sign).round().cast(pl.Int64, strict=False),
+        # Half a pound of coffee is a piece of it too.
+        quantity=(pl.col("quantity").abs().round(3).ceil() * sign).cast(pl.Int64, strict=False),
         unit_price=pl.col("unit_price"),
     )
 

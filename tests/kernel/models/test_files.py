@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import math
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
@@ -11,7 +12,7 @@ import pytest
 
 from kernel.contracts.errors import InvalidInput
 from kernel.contracts.models import History
-from kernel.models.cells import moments, numbers
+from kernel.models.cells import currencies, moments, numbers
 from kernel.models.features import features
 from kernel.models.files import clean, read_baskets, read_orders
 from kernel.models.history import named
@@ -52,6 +53,7 @@ def test_orders_with_dirt(tmp_path: Path) -> None:
         "bad_amount": 3,
         "later": 1,
         "foreign_currency": 1,
+        "returns": 1,
     }
     frame = named(found, features(found, AS_OF)).sort("customer_id")
     assert frame["customer_id"].to_list() == ["007", "8"]  # ids with zeros in front stay text
@@ -126,7 +128,8 @@ def test_what_cannot_be_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="cannot be read"):
         read_orders(tmp_path / "empty.csv", AS_OF)
     with pytest.raises(
-        InvalidInput, match="The column ordered_at, quantity, unit_price is missing"
+        InvalidInput,
+        match="columns ordered_at, amount or unit_price are missing; the file has customer_id, order_id",
     ):
         read(tmp_path, "customer_id,order_id\n1,2")
     with pytest.raises(InvalidInput, match="days and months cannot be told apart"):
@@ -153,13 +156,89 @@ def test_moments_and_numbers() -> None:
     assert numbers(pl.Series(["1,234.50", "12,5", "£ 3", "-1e3", "x", "inf"])).to_list() == [
         1234.5, 12.5, 3.0, -1000.0, None, None,
     ]  # fmt: skip
+    written = ["12 EUR", "(12.50)", "Rs. 500", "CHF 1'234.50", "0,125", "7-", "-$5", "1.234"]
+    assert numbers(pl.Series(written)).to_list() == [
+        12.0, -12.5, 500.0, 1234.5, 0.125, -7.0, -5.0, 1.234,
+    ]  # fmt: skip
+    commas = numbers(pl.Series(["1.234,50", "12,50 €", "1.234", "3"]))
+    assert commas.to_list() == [1234.5, 12.5, 1234.0, 3.0]
+    assert currencies(pl.Series(["12 EUR", "€ 5", "12"])).to_list() == ["EUR", "€", None]
+    odd = ["1767323045", "02-Jan-2026", "January 2, 2026 3:04 AM", "Fri, 2 Jan 2026 03:04:05 +0000"]
+    assert {at.date().isoformat() for at in moments(pl.Series(odd))} == {"2026-01-02"}
+    assert moments(pl.Series(["1/31/2026 5:06 PM"]))[0].hour == 17
 
 
 def test_baskets(tmp_path: Path) -> None:
     (tmp_path / "baskets.csv").write_text("basket_id,item\nb,85123A\na,22423\nb,85123A\nc,\n,x\n")
-    frame, names, kind = read_baskets(tmp_path / "baskets.csv")
+    frame, names = read_baskets(tmp_path / "baskets.csv")
     assert frame.rows() == [(0, "85123A"), (1, "22423"), (2, None)]
-    assert names.to_list() == ["b", "a", "c"] and kind == pl.String
+    assert names.to_list() == ["b", "a", "c"]
     (tmp_path / "x.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(InvalidInput, match="basket_id, item is missing"):
+    with pytest.raises(InvalidInput, match="columns basket_id, item are missing"):
         read_baskets(tmp_path / "x.csv")
+
+
+SAID = "customer_id,order_id,ordered_at,amount\nMüller,1,2026-01-01,5\nMöller,2,2026-01-01,6\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        SAID.encode("utf-8-sig").replace(b"\n", b"\r\n"),
+        SAID.encode("utf-16"),
+        SAID.encode("cp1252"),
+        SAID.replace("\n", "\r").encode(),
+        SAID.replace(",", "^").encode(),
+        gzip.compress(SAID.replace(",", ";").encode()),
+    ],
+)
+def test_a_csv_as_programs_write_it(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "orders.csv").write_bytes(data)
+    found = read_orders(tmp_path / "orders.csv", AS_OF)
+    assert found.ids is not None and sorted(found.ids) == ["Möller", "Müller"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "kind"),
+    [
+        (["7", "8"], pl.String),
+        (["007", "8"], pl.String),
+        ([7, 8], pl.Int32),
+        ([2**63, 2**64 - 1], pl.UInt64),
+        ([1e19, 2.5], pl.Float64),
+        (["a", "b"], pl.Categorical),
+        ([True, False], pl.Boolean),
+        ([date(2026, 1, 1), date(2026, 1, 2)], pl.Date),
+        ([b"x", b"y"], pl.Binary),
+    ],
+)
+def test_ids_come_out_as_they_went_in(ids: list[object], kind: type[pl.DataType]) -> None:
+    raw = pl.DataFrame({"customer_id": pl.Series(ids, dtype=kind)})
+    found = clean(raw.with_columns(ordered_at=pl.lit("2026-01-01"), amount=5), AS_OF)
+    assert found.ids is not None and found.ids.to_list() == ids and found.ids.dtype == kind
+
+
+def test_a_column_that_holds_nothing_is_refused(tmp_path: Path) -> None:
+    head = "customer_id,ordered_at,amount\n"
+    with pytest.raises(InvalidInput, match="ordered_at is a date: the first is '31/12/25'"):
+        read(tmp_path, head + "1,31/12/25,5")
+    with pytest.raises(InvalidInput, match="amount is a number: it is empty"):
+        read(tmp_path, head + "1,2026-01-01,")
+    lists = pl.DataFrame({"customer_id": [[1]], "ordered_at": ["2026-01-01"], "amount": [5]})
+    with pytest.raises(InvalidInput, match="column customer_id holds List"):
+        clean(lists, AS_OF)
+
+
+def test_currencies_beside_the_amounts_and_parts_of_a_piece(tmp_path: Path) -> None:
+    found = read(
+        tmp_path,
+        """
+        customer_id,order_id,ordered_at,sku,quantity,unit_price
+        1,1,2026-01-01,X,0.4,€ 10
+        1,2,2026-01-02,X,1,€ 10
+        2,3,2026-01-03,X,1,$ 10
+        """,
+    )
+    assert found.noticed == {"foreign_currency": 1}
+    assert found.orders["amount"].to_list() == [4.0, 10.0, None]
+    assert found.lines["quantity"].to_list() == [1, 1, 1]
