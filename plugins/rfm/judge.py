@@ -93,20 +93,6 @@ def spent_by(place: Ints, spent: Floats, count: int) -> tuple[Floats, Floats]:
     return np.bincount(place, spent, count) / sizes, usual
 
 
-def alarms(
-    names: list[str], shares: Floats, spent: tuple[Floats, Floats] | None, currency: str = ""
-) -> list[str]:
-    """Sentences about segments that have become too small, or Champions who spend no more than others.
-
-    Args:
-        names: of the segments, the best first.
-        shares: of customers in each segment, now.
-        spent: what `spent_by` says of the last closed window; None where there is none.
-        currency: of the money.
-    """
-    return [*small(names, shares), *(outspent(names, *spent, currency) if spent else ())]
-
-
 def small(names: list[str], shares: Floats) -> list[str]:
     """A sentence for each of several segments that holds too few of the customers."""
     return [

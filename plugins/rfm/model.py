@@ -230,16 +230,17 @@ def _facts(
         after = window.join(future(history, then, HORIZON), on="customer_id", how="left")
         money = after["spent"].fill_null(0.0).to_numpy()
         spent = judge.spent_by(after["place"].to_numpy(), money, count)
-    alarms = judge.alarms(found.names, shares, spent, history.currency)
+    other = judge.outspent(found.names, *spent, history.currency) if spent else []
     if previous is not None and previous is not found:
         old = np.bincount(segments.assign(previous, points), minlength=len(previous.names))
-        alarms = judge.redrawn(previous.names, old / frame.height, found.names) + alarms
+        other = judge.redrawn(previous.names, old / frame.height, found.names) + other
     return {
         "segments": _told(found, frame, place, np.zeros(frame.height)),
         "months": movement.months(history, as_of, found),
         "followed": min(frame.height, movement.SAMPLE),
         "spent_after": None if spent is None else np.round(spent[0], 2).tolist(),
-        "alarms": alarms,
+        "alarms": [*judge.small(found.names, shares), *other],
+        "other_alarms": other,
     }
 
 

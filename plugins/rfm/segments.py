@@ -33,8 +33,9 @@ LEAST_SHARE = 0.03
 SIZES = ((50, 5), (20, 4), (8, 3), (3, 2))
 """From so many customers on, so many segments."""
 BAGS, BAG, BAG_FROM = 10, 20_000, 500
-SAME = 0.9
-"""A new segmentation that agrees so far with the one in use is not worth the change."""
+SAME, WORSE = 0.9, 1.05
+"""A new segmentation that agrees so far with the one in use, or is no tighter by more than this, is not
+worth the change."""
 SEED = 20_261_124
 STARTS = {5: (0.08, 0.25, 0.5, 0.75), 4: (0.1, 0.35, 0.65), 3: (0.2, 0.6), 2: (0.4,), 1: ()}
 NAMES = {
@@ -75,8 +76,8 @@ def fit(frame: pl.DataFrame, most: int = 5, previous: Segments | None = None) ->
     Args:
         frame: rows in the order of `features`.
         most: segments at most.
-        previous: the segmentation in use; its centroids are where the search begins, so that each
-            segment is found again, and it is kept as it is while it still fits.
+        previous: the segmentation in use; it is kept as it is while it still fits, and then its
+            centroids are where the search begins, so that each segment is found again.
     """
     points = raw(frame.head(SAMPLE))
     quintiles = Quintiles.of(frame.head(SAMPLE))
@@ -88,13 +89,11 @@ def fit(frame: pl.DataFrame, most: int = 5, previous: Segments | None = None) ->
     count = min(count, len(np.unique(np.round(at, 9), axis=0)))
     found = at.mean(axis=0, keepdims=True)
     if previous is not None and len(previous.centroids) == count > 1:
-        start = _stretched((_unstretched(previous) - centre) / scale)
-        again = _lloyd(at, start)
-        if _sound(at, again):
-            mine, now = assign(previous, points), _nearest(at, again)
-            kept = np.bincount(mine, minlength=count).min() >= LEAST_SHARE * len(mine)
-            if kept and agreement(mine, now) >= SAME:
-                return previous
+        place = assign(previous, points)
+        if _fits(place, at, count):
+            return previous
+        again = _again(previous, place, at, centre, scale)
+        if again is not None:
             found, count = again, 1
     while count > 1:
         tried = _averaged(at, count)
@@ -110,6 +109,37 @@ def fit(frame: pl.DataFrame, most: int = 5, previous: Segments | None = None) ->
         names=list(NAMES[len(found)]),
         quintiles=quintiles,
     )
+
+
+def _fits(place: Ints, at: Floats, count: int) -> bool:
+    """Whether the segments in use are still good enough: none too small, and about as tight as those one
+    finds from there.
+    """
+    if not _held(place, count):
+        return False
+    means = np.array([at[place == number].mean(axis=0) for number in range(count)])
+    found = _nearest(at, _lloyd(at, means))
+    return agreement(place, found) >= SAME or spread(at, place) <= WORSE * spread(at, found)
+
+
+def _again(
+    previous: Segments, place: Ints, at: Floats, centre: Floats, scale: Floats
+) -> Floats | None:
+    """The centroids found when the search begins at the previous ones: where they are in days and money;
+    but if a segment has emptied there, where they were among the customers (all prices may have risen).
+    """
+    starts = [_stretched((_unstretched(previous) - centre) / scale), np.array(previous.centroids)]
+    if not _held(place, len(starts[0])):
+        starts.reverse()
+    tried = (_lloyd(at, start) for start in starts)
+    return next((found for found in tried if _sound(at, found)), None)
+
+
+def spread(at: Floats, place: Ints) -> float:
+    """How far customers are from the middle of their segments: the sum of squares."""
+    sizes = np.maximum(np.bincount(place), 1)
+    sums = np.column_stack([np.bincount(place, column) for column in at.T])
+    return float((at**2).sum() - (sums**2 / sizes[:, None]).sum())
 
 
 def _stretched(scaled: Floats) -> Floats:
@@ -163,8 +193,11 @@ def _nearest(at: Floats, centroids: Floats) -> Ints:
 
 def _sound(at: Floats, centroids: Floats) -> bool:
     """Whether no segment is too small."""
-    sizes = np.bincount(_nearest(at, centroids), minlength=len(centroids))
-    return bool(sizes.min() >= LEAST_SHARE * len(at))
+    return _held(_nearest(at, centroids), len(centroids))
+
+
+def _held(place: Ints, count: int) -> bool:
+    return bool(np.bincount(place, minlength=count).min() >= LEAST_SHARE * len(place))
 
 
 def agreement(one: Ints, other: Ints) -> float:
