@@ -27,6 +27,11 @@ class Formats:
         self.currency = ctx.tenant.currency
         self.now = ctx.now
 
+    @property
+    def unit(self) -> str:
+        """The sign of the tenant's money, or its code, for the axis of a chart."""
+        return _SIGNS.get(self.currency, self.currency)
+
     def number(self, value: float | None) -> str:
         """1,234 or 0.72; a dash for None."""
         if value is None:

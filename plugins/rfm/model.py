@@ -101,7 +101,7 @@ class RfmModel:
         self, history: History, as_of: datetime, horizon: int, settings: Any
     ) -> tuple[Evaluation, pl.DataFrame]:
         """Fitted at `as_of`, judged by the money of the `horizon` days from it; `customer_id, segment,
-        rank` (1 the best)`, r, f, m`.
+        rank, r, f, m`; rank 1 is the best.
         """
         told: dict[str, Any] = {
             "model": self.name,
