@@ -110,6 +110,7 @@ from kernel.runtime.engine import Engine, open_engine
 from kernel.tenancy.links import is_ours, public_url, seal, sign, verify
 from kernel.tenancy.repository import TenantRepository
 from kernel.tenancy.switches import set_clock
+from kernel.web import charts
 from kernel.web.auth import sign_in_link
 from kernel.web.formats import Formats
 
@@ -202,6 +203,7 @@ __all__ = [
     "cancel_planned",
     "canonical",
     "card",
+    "charts",
     "clean_orders",
     "clean_text",
     "create_customers",

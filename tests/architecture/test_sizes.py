@@ -26,7 +26,7 @@ CEILINGS = {
     "jobs": 950,
     "models": 1_450,
     "pipeline": 2_000,
-    "web": 680,
+    "web": 1_100,
     "runtime": 1_250,
     "cli": 1_250,
     "hookspecs.py": 80,
