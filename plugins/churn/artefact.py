@@ -9,7 +9,6 @@ import msgspec
 from kernel.sdk import Frozen, InvalidInput
 from plugins.churn.bgnbd import Rhythm
 from plugins.churn.learners import Learned
-from plugins.churn.silence import Silence
 from plugins.churn.snapshots import columns
 from plugins.churn.worth import Worth
 
@@ -25,9 +24,8 @@ class Churn(Frozen):
     worth: Worth
     columns: tuple[str, ...] = ()
     learned: Learned | None = None
-    silence: Silence | None = None
     shift: float = 0.0
-    """Added to the log-odds: the season."""
+    """Added to the log-odds: the season; of a small shop what the last window said of the level."""
 
 
 def encode(churn: Churn) -> bytes:

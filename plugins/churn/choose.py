@@ -104,9 +104,18 @@ def choose(
     return Choice(method=chosen, why=why, compared=compared, season_helps=helps)
 
 
-def level(gone: Floats, odds: Floats) -> float:
-    """What to add to log-odds so that their mean probability is the share that is gone."""
-    share = np.clip(gone.mean(), 0.5 / len(gone), 1 - 0.5 / len(gone))
+def level(gone: Floats, odds: Floats, doubt: float = 0.0) -> float:
+    """What to add to log-odds so that their mean probability is the share that is gone.
+
+    Args:
+        gone: 0 or 1 of each customer.
+        odds: what is said of them.
+        doubt: so many customers more, of whom what is said is true.
+    """
+    said = chance(odds).mean()
+    share = (gone.sum() + doubt * said) / (len(gone) + doubt)
+    least = min(0.5 / len(gone), said, 1 - said) if doubt else 0.5 / len(gone)
+    share = np.clip(share, least, 1 - least)
     low, high = -20.0, 20.0
     for _ in range(50):
         middle = (low + high) / 2

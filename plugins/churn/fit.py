@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 
 from kernel.sdk import Abstained, History, features
-from plugins.churn import bgnbd, choose, learners, silence, worth
+from plugins.churn import bgnbd, choose, learners, worth
 from plugins.churn.artefact import Churn
 from plugins.churn.bgnbd import Floats
 from plugins.churn.learners import chance, log_odds
@@ -29,8 +29,9 @@ from plugins.churn.snapshots import (
 
 FEWEST = 20
 """Customers; below it nothing is said."""
-FEWEST_RHYTHM, FEWEST_AGAIN = 50, 10
-"""Customers, and among them such who came back, from which on BG/NBD is fitted."""
+DOUBT, TRUSTED = 30, 0.5
+"""The last window says by how much BG/NBD's level was off. Its word counts against that of so many customers,
+and of what is left so much: the next window is another one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,21 +91,14 @@ def fit(history: History, as_of: datetime, horizon: int) -> Fitted | Abstained:
         "came_back": again,
         "sample": frame.height,
     }
-    if frame.height < FEWEST_RHYTHM or again < FEWEST_AGAIN:
-        churn = msgspec.structs.replace(
-            churn,
-            method="pauses",
-            silence=silence.fit(gaps, frame["days_since_order"].to_numpy()),
-        )
-        why = (
-            f"{frame.height} customers, of whom {again} came back: enough to count how long pauses last, "
-            f"not for a model (from {FEWEST_RHYTHM} and {FEWEST_AGAIN} on)."
-        )
-    elif not choose.enough(windows):
+    if not choose.enough(windows):
         why = (
             f"No window of {horizon} days with {choose.FEWEST} customers, {choose.FEWEST_EACH} who ordered "
             f"and {choose.FEWEST_EACH} who did not, is over yet; BG/NBD learns without one."
         )
+        if windows:
+            churn = msgspec.structs.replace(churn, shift=_off(churn, windows[0]))
+            facts["level"] = f"{churn.shift:+.2f} in log-odds, from the last window"
     else:
         choice = choose.choose(past, as_of, horizon, start, windows)
         why, facts = choice.why, facts | {"compared": choice.compared}
@@ -135,8 +129,6 @@ def odds(churn: Churn, frame: pl.DataFrame, x: Floats | None = None) -> Floats:
     Args:
         x: the frame's matrix, where it is at hand.
     """
-    if churn.silence is not None:
-        return log_odds(silence.no_order(churn.silence, frame, churn.horizon))
     if churn.learned is None:
         return log_odds(bgnbd.no_order(churn.rhythm, frame, churn.horizon))
     return learners.predict(
@@ -149,6 +141,12 @@ def probability(churn: Churn, frame: pl.DataFrame) -> Floats:
     if not frame.height:
         return np.zeros(0)
     return chance(odds(churn, frame) + churn.shift)
+
+
+def _off(churn: Churn, window: Snapshot) -> float:
+    """How far the level was off on a window too small to learn more from, as far as that is to be believed."""
+    assert window.gone is not None
+    return TRUSTED * choose.level(window.gone, odds(churn, window.frame), DOUBT)
 
 
 def _settled(churn: Churn, window: Snapshot) -> worth.Worth:

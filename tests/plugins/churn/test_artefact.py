@@ -15,7 +15,6 @@ from plugins.churn.artefact import Churn, decode, encode
 from plugins.churn.bgnbd import Rhythm
 from plugins.churn.learners import Learned
 from plugins.churn.model import MODEL
-from plugins.churn.silence import Silence
 from plugins.churn.snapshots import columns
 from plugins.churn.worth import Worth
 from tests.plugins.churn.shop import AS_OF, many
@@ -106,9 +105,6 @@ BROKEN = {
         churn, leaf=np.full(len(churn.learned.forest.leaf) // 4, np.nan, "<f4").tobytes()
     ),
     "a base that is no number": lambda churn: _forest(churn, base=float("nan")),
-    "a broken curve": {"learned": None, "silence": Silence(days=[1.0], lasts=[])},
-    "a curve that turns back": {"learned": None, "silence": Silence(days=[2.0, 1.0], lasts=[0.5, 0.4])},
-    "a curve that is no number": {"learned": None, "silence": Silence(days=[1.0], lasts=[float("nan")])},
 }  # fmt: skip
 
 

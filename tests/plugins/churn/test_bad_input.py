@@ -65,11 +65,11 @@ def test_one_order_each():
     assert abstains(shop(*[(n, n, 10.0) for n in range(1, 90)])) == (NOBODY_BACK,)
 
 
-def test_twenty_customers_are_told_by_pauses():
+def test_twenty_customers_are_told_by_their_rhythm():
     orders = [(n, 200 - n - pause, 20.0) for n in range(20) for pause in (0, 40 + n)]
     found = MODEL.train(shop(*orders), AS_OF, None)
-    assert not isinstance(found, Abstained) and found.method == "pauses"
-    assert found.why.startswith("20 customers, of whom 20 came back")
+    assert not isinstance(found, Abstained) and found.method == "bgnbd"
+    assert found.facts["came_back"] == 20
     scores(shop(*orders))
 
 
@@ -133,7 +133,7 @@ def test_duplicates_count_once():
 def test_many_orders_at_the_same_moment():
     orders = [(n % 30, 10 * (n % 12) + 1, 5.0) for n in range(3000)]
     found = scores(shop(*orders))
-    assert found[PROBABILITY].n_unique() == 1
+    assert found[PROBABILITY].max() - found[PROBABILITY].min() < 0.1
 
 
 def test_text_instead_of_ids():

@@ -56,3 +56,14 @@ def test_scores_may_be_asked_of_a_few():
     assert some.sort("customer_id").equals(
         whole.filter(pl.col("customer_id") < 5).sort("customer_id")
     )
+
+
+def test_a_small_shop_that_all_come_back_to_is_believed():
+    start = AS_OF - timedelta(days=300)
+    days = [(n, start + timedelta(days=7 * week + n % 7)) for n in range(60) for week in range(42)]
+    raw = pl.DataFrame(days, ["customer_id", "ordered_at"], orient="row")
+    history = clean_orders(raw.with_columns(amount=10), AS_OF)
+    trained = MODEL.train(history, AS_OF, None)
+    assert isinstance(trained, Trained) and trained.method == "bgnbd"
+    assert float(trained.facts["level"].split()[0]) < 0
+    assert MODEL.score(trained.artefact, history, AS_OF)[PROBABILITY].max() <= 0.01
