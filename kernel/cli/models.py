@@ -71,7 +71,7 @@ def evaluate(
     horizon = horizon or owned.value.horizon(history, moment)
     found, table = owned.value.evaluate(history, moment, horizon, _settings(program, owned))
     for path in filter(None, (scores, segments)):
-        _write(named(history, table), path)
+        _write(named(history, table).sort("customer_id"), path)
     facts = _flat(found) | {"noticed": history.noticed}
     _print_json(facts) if as_json else _print_evaluation(owned.value, found, history.noticed)
     return 0
@@ -119,7 +119,8 @@ def next_order(program: Program, orders: Path, as_of: str, k: int, out: Path, mo
     history, item_type = _products(orders, moment)
     found = owned.value.next_order(history, moment, k, _settings(program, owned))
     found = named(history, found).with_columns(ids(found["item"], item_type))
-    _write(found.select("customer_id", "slot", "rank", "item", "reason"), out)
+    found = found.select("customer_id", "slot", "rank", "item", "reason")
+    _write(found.sort("customer_id", "slot", "rank"), out)
     known = history.orders.filter(history.orders["ordered_at"] < moment)["customer_id"]
     return _told(found["customer_id"], known, "customers", history, moment)
 
