@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from kernel.sdk import Abstained, History, clean_orders, features, measures
-from plugins.churn import bgnbd, choose, fit, learners, pauses
+from plugins.churn import bgnbd, fit, learners, pauses
 from plugins.churn.bgnbd import Rhythm
 from plugins.churn.learners import chance
 from plugins.churn.model import MODEL, _judged
