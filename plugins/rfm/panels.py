@@ -1,14 +1,15 @@
-"""What the page of a customer shows: their segment, its rank, the three points, and what it means."""
+"""What other pages show: a customer's segment and what it means; on the first page, all segments."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kernel.sdk import Panel, traits_of
+from kernel.sdk import Formats, Panel, card, traits_of
 from plugins.rfm import words
+from plugins.rfm.manifest import MANIFEST
 from plugins.rfm.model import BEFORE, CELL, SEGMENT
 from plugins.rfm.movement import NEW
-from plugins.rfm.routes import in_use, link
+from plugins.rfm.routes import PATH, facts_of, in_use, link
 
 if TYPE_CHECKING:
     from kernel.sdk import Context, Customer
@@ -36,6 +37,20 @@ async def segment(ctx: Context, customer: Customer) -> dict[str, Any] | None:
     }
 
 
+async def all_segments(ctx: Context, _: object) -> dict[str, Any] | None:
+    """Shares of customers and money as the last training found them; left out before the first one."""
+    facts = facts_of(await card(ctx, MANIFEST.name))
+    if not facts.get("segments"):
+        return None
+    return {
+        "f": Formats(ctx),
+        "rows": facts["segments"],
+        "alarms": facts.get("alarms", ()),
+        "link": link,
+        "path": PATH,
+    }
+
+
 SEGMENT_OF = Panel(
     name="segment",
     title="Segment",
@@ -43,4 +58,13 @@ SEGMENT_OF = Panel(
     template="rfm/panel.html",
     data=segment,
     order=10,
+)
+
+SEGMENTS = Panel(
+    name="segments",
+    title="Segments",
+    place="home",
+    template="rfm/home.html",
+    data=all_segments,
+    order=30,
 )

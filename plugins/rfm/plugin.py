@@ -28,5 +28,5 @@ def routes() -> Sequence[Any]:
 
 @hookimpl
 def admin_panels() -> Sequence[Panel]:
-    """The segment of a customer, and what it means."""
-    return (panels.SEGMENT_OF,)
+    """The segment of a customer, and what it means; on the first page, all segments."""
+    return (panels.SEGMENT_OF, panels.SEGMENTS)

@@ -35,7 +35,7 @@ async def listing(ctx: Context, month: int = 0) -> Template:
     if not names:
         return Template("rfm/nothing.html", context={"card": known, "broken": broken})
     counted = await repo.groups(ctx)
-    facts = _facts(known)
+    facts = facts_of(known)
     rows = overview.figures(overview.order(names, counted), counted)
     past = [told for told in facts.get("months", ()) if told.get("moved") is not None][:-1]
     past.reverse()
@@ -131,15 +131,16 @@ async def in_use(ctx: Context) -> tuple[list[str], str]:
         return [], str(error)
 
 
+def facts_of(known: Card) -> dict[str, Any]:
+    """What the training in use tells; nothing without one."""
+    version = known.in_use
+    return version.trained.facts if version is not None and version.trained is not None else {}
+
+
 def link(name: str, before: str = "", after: str = "") -> str:
     """The address of a segment's page."""
     given = {"name": name, "before": before, "after": after}
     return f"{PATH}/segment?{urlencode({key: value for key, value in given.items() if value})}"
-
-
-def _facts(known: Card) -> dict[str, Any]:
-    version = known.in_use
-    return version.trained.facts if version is not None and version.trained is not None else {}
 
 
 def _shares(rows: Sequence[Figures]) -> Any:
@@ -169,7 +170,7 @@ def _spent_after(names: Sequence[str], facts: dict[str, Any], unit: str) -> Any:
 def _matrix(moves: Moves) -> Any:
     counts = zip(moves.rows, (sum(row) for row in moves.counts), strict=True)
     return charts.heat(
-        "Of each hundred in the segment on the left, a month later so many were in",
+        "From the segment on the left to the one above: share of customers a month later",
         [f"{name} ({count:,})" for name, count in counts],
         moves.columns,
         [[None if cell is None else round(cell) for cell in row] for row in moves.shares()],

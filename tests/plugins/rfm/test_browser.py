@@ -61,6 +61,7 @@ async def test_pages_fit_and_nothing_goes_wrong(site: Core) -> None:
     ids = await shop(site)
     SHOTS.mkdir(exist_ok=True)
     pages = {
+        "home": "/app/",
         "segments": "/app/x/rfm/",
         "earlier": "/app/x/rfm/?month=2",
         "segment": "/app/x/rfm/segment?name=At%20Risk",

@@ -113,6 +113,13 @@ async def test_a_customers_segment(core: Core, client: Browser) -> None:
     assert 'aria-label="Segment"' not in await client.see(f"/app/customers/{ids[ADA]}")
 
 
+async def test_the_first_page_leads_to_them(core: Core, client: Browser) -> None:
+    assert 'aria-label="Segments"' not in await client.see("/app/")
+    await shop(core)
+    panel = (await client.see("/app/")).partition('aria-label="Segments"')[2]
+    assert "Champions" in panel and 'href="/app/x/rfm/"' in panel
+
+
 async def test_an_alarm_is_said_on_the_page(core: Core, client: Browser) -> None:
     await shop(core)
     assert "no longer fit" not in await client.see("/app/x/rfm/")
