@@ -18,9 +18,15 @@ FEWEST, FEWEST_EACH = 300, 50
 """Customers whose window is over, of which so many ordered and so many did not."""
 FOLDS, FOLDED = 5, 12_000
 """Folds where there is no earlier window, and the customers they are made of at most."""
-PREFERRED = "blend"
+PREFERRED, SIMPLER = "blend", "bgnbd"
+FEW = 100
+"""Of so few who ordered, or who did not, much is not learned: the simpler method wins a draw."""
 YEAR, SEASON_NEEDS = 365, 30
 """A season is last year's; the history must be so many days older than it."""
+SEASON_FEWEST, SEASON_EACH = 100, 10
+"""Customers known then, of which so many ordered and so many did not. Fewer than it takes to learn from: there is
+one number to be found, and what it is worth is reckoned with.
+"""
 _SURE, _YEARS = 0.25, 0.02
 """Squared log-odds by which seasons of a shop differ usually, and the same season of two years: a season
 measured on few customers counts less."""
@@ -50,12 +56,12 @@ class Choice:
     """False: on the last window it was far off. None where that could not be tried."""
 
 
-def enough(windows: list[Snapshot]) -> bool:
+def enough(windows: list[Snapshot], fewest: int = FEWEST, each: int = FEWEST_EACH) -> bool:
     """Whether the newest of the windows can teach by itself."""
     if not windows or windows[0].gone is None:
         return False
     n, gone = windows[0].frame.height, windows[0].gone.sum()
-    return n >= FEWEST and min(gone, n - gone) >= FEWEST_EACH
+    return n >= fewest and min(gone, n - gone) >= each
 
 
 def choose(
@@ -93,8 +99,10 @@ def choose(
     }
     compared = {name: round(float(loss.mean()), 5) for name, loss in of_each.items()}
     best = min(compared, key=lambda name: compared[name])
-    gap = of_each[PREFERRED] - of_each[best]
-    chosen = best if gap.mean() > gap.std() / np.sqrt(len(gap)) else PREFERRED
+    few = min(judged.gone.sum(), len(judged.gone) - judged.gone.sum()) < FEW
+    preferred = SIMPLER if few and compared[SIMPLER] <= compared[PREFERRED] else PREFERRED
+    gap = of_each[preferred] - of_each[best]
+    chosen = best if gap.mean() > gap.std() / np.sqrt(len(gap)) else preferred
     figures = ", ".join(f"{name} {loss:.4f}" for name, loss in compared.items())
     verb = "predicted best" if chosen == best else "was not measurably worse than the best"
     why = f"{where} {_WORDS[chosen]} {verb} (log-loss at the true level: {figures})."
@@ -144,7 +152,7 @@ def season(
     if ago - start < timedelta(days=SEASON_NEEDS) or horizon > YEAR:
         return None
     last = snapshot(history, ago, rhythm, horizon, NEWEST)
-    if last.gone is None or not enough([last]):
+    if last.gone is None or not enough([last], SEASON_FEWEST, SEASON_EACH):
         return None
     noise = _noise(last.gone)
     shift = np.clip(level(last.gone, odds(last)), -2, 2) * _SURE / (_SURE + _YEARS + noise)

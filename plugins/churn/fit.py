@@ -32,6 +32,10 @@ FEWEST = 20
 DOUBT, TRUSTED = 30, 0.5
 """The last window says by how much BG/NBD's level was off. Its word counts against that of so many customers,
 and of what is left so much: the next window is another one."""
+_SEASON = "{:+.2f} in log-odds, from last year's same season"
+_NO_SEASON = (
+    f"unknown: that takes 13 months of history, and {choose.SEASON_FEWEST} customers a year ago"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +100,13 @@ def fit(history: History, as_of: datetime, horizon: int) -> Fitted | Abstained:
             f"No window of {horizon} days with {choose.FEWEST} customers, {choose.FEWEST_EACH} who ordered "
             f"and {choose.FEWEST_EACH} who did not, is over yet; BG/NBD learns without one."
         )
-        if windows:
+        season = choose.season(
+            past, as_of, horizon, start, rhythm, lambda one: odds(churn, one.frame)
+        )
+        if season is not None:
+            churn = msgspec.structs.replace(churn, shift=season.shift)
+            facts["season"] = _SEASON.format(season.shift)
+        elif windows:
             churn = msgspec.structs.replace(churn, shift=_off(churn, windows[0]))
             facts["level"] = f"{churn.shift:+.2f} in log-odds, from the last window"
     else:
@@ -113,11 +123,11 @@ def fit(history: History, as_of: datetime, horizon: int) -> Fitted | Abstained:
         )
         if season is not None and choice.season_helps is not False:
             churn = msgspec.structs.replace(churn, shift=season.shift)
-            facts["season"] = f"{season.shift:+.2f} in log-odds, from last year's same season"
+            facts["season"] = _SEASON.format(season.shift)
         elif season is not None:
             facts["season"] = "left out: on the last window last year's season made it worse"
         else:
-            facts["season"] = "unknown: that takes 13 months of history"
+            facts["season"] = _NO_SEASON
     if windows:
         churn = msgspec.structs.replace(churn, worth=_settled(churn, windows[0]))
     return Fitted(churn=churn, why=why, n=n, start=start, facts=facts)

@@ -136,9 +136,8 @@ def test_last_years_season_sets_the_level():
 
 def test_a_season_takes_thirteen_months():
     found = fitted(GROWN, AS_OF - timedelta(days=40), 30)
-    assert (
-        found.churn.shift == 0
-        and found.facts["season"] == "unknown: that takes 13 months of history"
+    assert found.churn.shift == 0 and found.facts["season"].startswith(
+        "unknown: that takes 13 months of history"
     )
 
 
