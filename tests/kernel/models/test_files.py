@@ -189,7 +189,7 @@ SAID = "customer_id,order_id,ordered_at,amount\nMüller,1,2026-01-01,5\nMöller,
         SAID.encode("cp1252"),
         SAID.replace("\n", "\r").encode(),
         SAID.replace(",", "^").encode(),
-        gzip.compress(SAID.replace(",", ";").encode()),
+        gzip.compress(SAID.replace(",", ";").encode(), mtime=0),
     ],
 )
 def test_a_csv_as_programs_write_it(tmp_path: Path, data: bytes) -> None:
