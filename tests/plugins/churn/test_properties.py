@@ -102,13 +102,3 @@ def test_the_servers_time_zone(monkeypatch: pytest.MonkeyPatch, zone: str):
 @given(st.sampled_from(["Asia/Tokyo", "America/New_York", "UTC"]))
 def test_moments_with_an_offset(zone: str):
     same(outcome(RAW.with_columns(pl.col("ordered_at").dt.convert_time_zone(zone))), WHOLE)
-
-
-def test_a_trained_forest_is_the_same_to_the_last_byte():
-    raw = many(700, after=0, seed=4)
-    first = MODEL.train(clean_orders(raw, AS_OF), AS_OF, None)
-    other = raw.reverse().with_columns(pl.col("customer_id").cast(pl.String))
-    again = MODEL.train(clean_orders(other, AS_OF), AS_OF, None)
-    assert isinstance(first, Trained) and isinstance(again, Trained)
-    assert first.method not in ("bgnbd", "pauses") and first.artefact == again.artefact
-    assert first.why == again.why
