@@ -47,8 +47,7 @@ def scored(rows: list[Row]) -> dict[object, dict[str, object]]:
 
 
 def test_it_keeps_the_contract_of_models():
-    check_model(MODEL)
-    check_model(MODEL, RfmSettings(segments=3))
+    check_model(MODEL, RfmSettings())
 
 
 def test_three_customers():
