@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from admin_ui.learning import JOBS
 from admin_ui.manifest import MANIFEST
-from admin_ui.pages import acts, campaigns, customers, home, messages, plugins, upkeep
-from kernel.sdk import hookimpl
+from admin_ui.pages import acts, campaigns, customers, home, messages, models, plugins, upkeep
+from kernel.sdk import Job, hookimpl
 
-__all__ = ["MANIFEST", "routes"]
+__all__ = ["MANIFEST", "jobs", "routes"]
 
 
 @hookimpl
@@ -31,6 +32,10 @@ def routes() -> Sequence[Any]:
         messages.decision,
         customers.listing,
         customers.one,
+        models.listing,
+        models.one,
+        models.train,
+        models.roll_back,
         plugins.listing,
         plugins.settings,
         plugins.switch,
@@ -43,3 +48,9 @@ def routes() -> Sequence[Any]:
         upkeep.halt,
         upkeep.resume,
     )
+
+
+@hookimpl
+def jobs() -> Sequence[Job]:
+    """What a merchant has done with a model."""
+    return JOBS

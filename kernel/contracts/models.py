@@ -69,7 +69,8 @@ class Evaluation(Frozen):
     as_of: datetime
     horizon_days: int
     n: int
-    """Customers (or baskets) judged."""
+    """Customers judged, or what `counted` says."""
+    counted: str = "customers"
     base_rate: float | None = None
     """The share of them for whom the thing came true."""
     method: str = ""
@@ -87,6 +88,8 @@ class Evaluation(Frozen):
     trained_from: datetime | None = None
     trained_to: datetime | None = None
     trained_n: int = 0
+    words: dict[str, str] = msgspec.field(default_factory=dict)
+    """Name of a metric or baseline -> what pages call it, where the kernel does not know it."""
     missing: tuple[str, ...] = ()
     """Sentences: what is missing. Not empty: the model abstained, and the rest says nothing."""
     notes: tuple[str, ...] = ()
@@ -103,10 +106,11 @@ class Trained(Frozen):
     method: str
     why: str
     n: int
-    """Customers (or baskets) it learned from."""
+    """Customers it learned from, or what `counted` says."""
     trained_from: datetime
     trained_to: datetime
     """No order and no label of the training lies at or after this moment."""
+    counted: str = "customers"
     horizon_days: int | None = None
     """How far ahead its scores look."""
     facts: dict[str, Any] = msgspec.field(default_factory=dict)

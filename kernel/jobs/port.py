@@ -20,6 +20,12 @@ RETURNING id
 """
 
 
+_WAITS = """
+SELECT EXISTS (SELECT FROM jobs_task
+  WHERE tenant_id = $1 AND job = $2 AND key = $3 AND state IN ('due', 'running'))
+"""
+
+
 async def enqueue(
     ctx: Context,
     job: str,
@@ -60,3 +66,9 @@ async def enqueue(
     if added is not None and delay <= 0:
         wake(ctx, "kernel.long" if owned.value.long else "kernel.task")
     return added is not None
+
+
+async def waits(ctx: Context, job: str, key: str) -> bool:
+    """Whether a task that was enqueued under this key is still to be done, or being done."""
+    found: bool = await ctx.db.fetchval(_WAITS, ctx.tenant.id, job, key)
+    return found

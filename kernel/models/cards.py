@@ -2,33 +2,61 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 from kernel.contracts.base import Frozen
 from kernel.contracts.models import Recommendation, Recommender, Remembering, Slot
 from kernel.models import artefact, store
 from kernel.models.promote import complaint
-from kernel.models.run import chosen
+from kernel.models.run import chosen, what
+from kernel.models.told import Figure, figures, rivals
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kernel.contracts.context import Context
+    from kernel.contracts.models import Evaluation
+
+
+_FAILS = "SELECT error FROM tenancy_health WHERE tenant_id = $1 AND plugin = $2 AND what = $3"
 
 
 class Card(Frozen):
     """All there is to say about a model of a tenant."""
 
     name: str
+    plugin: str
     title: str
     about: str
+    standing: Literal["in use", "waits for data", "not trained yet", "needs a look"]
     state: str
-    """In a sentence: in use since when, abstains and why, or what is wrong."""
+    """In a sentence: in use since when, abstains and why, or what is wrong and what to do."""
     healthy: bool
     in_use: store.Version | None
     versions: tuple[store.Version, ...]
     """The last attempts to train it, newest first."""
     scoring: store.Scoring | None
+
+    @property
+    def judged(self) -> Evaluation | None:
+        """How good the version in use is, where that could be judged."""
+        found = self.in_use and self.in_use.evaluation
+        return found if found and not found.missing else None
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """What it was judged by, beside the simple methods in `rivals`; the main figure first."""
+        return figures(self.judged) if self.judged else ()
+
+    @property
+    def rivals(self) -> tuple[str, ...]:
+        """The simple methods it is compared with, in words."""
+        return rivals(self.judged) if self.judged else ()
+
+    @property
+    def earlier(self) -> tuple[store.Version, ...]:
+        """Versions that were in use and can be put back."""
+        return tuple(one for one in self.versions if one.state == "retired" and one.kept)
 
 
 async def card(ctx: Context, name: str) -> Card:
@@ -41,18 +69,29 @@ async def card(ctx: Context, name: str) -> Card:
     past = await store.versions(ctx, name)
     used = await store.in_use(ctx, name)
     wrong = complaint(past[0] if past else None, used, ctx.now)
+    if not wrong and (
+        fails := await ctx.db.fetchval(_FAILS, ctx.tenant.id, owned.plugin, what(name))
+    ):
+        stays = f"What it learned until {used.made_at:%Y-%m-%d} stays in use. " if used else ""
+        wrong = (
+            f"It failed when it ran last: {fails} {stays}Train it now to see whether it is over."
+        )
+    standing: Any = "needs a look"
     if wrong:
         state = wrong
     elif used is not None:
-        state = f"In use since {used.made_at:%Y-%m-%d}. {used.reason}"
+        standing, state = "in use", f"In use since {used.made_at:%Y-%m-%d}. {used.reason}"
     elif past:
-        state = f"It says nothing yet: {past[0].reason}"
+        standing, state = "waits for data", f"It says nothing yet: {past[0].reason}"
     else:
+        standing = "not trained yet"
         state = "It has not been trained yet; that happens tonight."
     return Card(
         name=name,
+        plugin=owned.plugin,
         title=owned.value.title,
         about=owned.value.about,
+        standing=standing,
         state=state,
         healthy=not wrong,
         in_use=used,

@@ -85,8 +85,8 @@ def _words(baseline: str) -> str:
 
 
 def complaint(last: Version | None, used: Version | None, now: datetime) -> str:
-    """What is wrong with a model in a sentence, or nothing: refused, stale, or abstains where it once
-    worked. One that never had enough to say anything is not ill.
+    """What is wrong with a model and what to do, in sentences, or nothing: refused, stale, or abstains
+    where it once worked. One that never had enough to say anything is not ill.
 
     Args:
         last: its last attempt.
@@ -94,11 +94,22 @@ def complaint(last: Version | None, used: Version | None, now: datetime) -> str:
         now: the tenant's time.
     """
     if last is not None and last.state == "refused":
-        return f"The newest training was refused: {last.reason}"
+        stays = f"What it learned until {used.made_at:%Y-%m-%d} stays in use. " if used else ""
+        return (
+            f"The newest training was refused: {last.reason} {stays}"
+            "It is tried again every week; train it now once the orders are complete."
+        )
     if used is None or used.trained is None:
         return ""
     if last is not None and last.state == "abstained":
-        return f"It cannot learn any more: {last.reason}"
+        return (
+            f"It cannot learn any more: {last.reason} What it learned until "
+            f"{used.made_at:%Y-%m-%d} stays in use. Import the orders that are missing; "
+            "it is tried again every night."
+        )
     if now - used.trained.trained_to > STALE:
-        return f"Stale: what it knows ends on {used.trained.trained_to:%Y-%m-%d}."
+        return (
+            f"Stale: what it knows ends on {used.trained.trained_to:%Y-%m-%d}. Train it now; if it "
+            "grows stale again, no worker runs at night."
+        )
     return " ".join(used.trained.facts.get("alarms", ()))

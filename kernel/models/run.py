@@ -72,7 +72,11 @@ async def train(ctx: Context, names: Collection[str] = ()) -> list[Version]:
     history, _ = await _read(ctx, models)
     found = []
     for owned in models:
-        found.append(await _train(ctx, owned, history))
+        try:
+            found.append(await _train(ctx, owned, history))
+        except Exception as error:
+            _report(ctx, owned, error)
+            raise
         await _tell(ctx, owned)
     return found
 
@@ -136,6 +140,7 @@ async def fresh(ctx: Context) -> None:
         for owned in models:
             try:
                 await _score(ctx, owned, history, seen_at, new)
+                await _tell(ctx, owned)
             except Exception as error:  # noqa: BLE001 - as in nightly
                 _report(ctx, owned, error)
             async with ctx.transaction() as tx:
@@ -162,6 +167,7 @@ async def rollback(ctx: Context, name: str, to: int | None = None) -> Version:
         artefact.unpack(name, owned.value.version, await store.artefact(tx, name, to))
         await store.use(tx, name, to, f"Put back into use by {ctx.actor}.")
     await score(ctx, [name])
+    await _tell(ctx, owned)
     async with ctx.transaction() as tx:
         found = await store.in_use(tx, name)
     assert found is not None
@@ -307,13 +313,14 @@ async def _tell(ctx: Context, owned: Owned[Model]) -> None:
         if said:
             _report(tx, owned, Conflict(said))
         else:
-            await health.clear(tx, owned.plugin, _what(owned))
+            await health.clear(tx, owned.plugin, what(owned.value.name))
 
 
 def _report(ctx: Context, owned: Owned[Model], error: BaseException) -> None:
     board = cast("TenantScope", ctx).core.board
-    board.report(Failure(ctx.tenant.id, owned.plugin, _what(owned), error))
+    board.report(Failure(ctx.tenant.id, owned.plugin, what(owned.value.name), error))
 
 
-def _what(owned: Owned[Model]) -> str:
-    return f"model {owned.value.name}"
+def what(model: str) -> str:
+    """What the health board calls this model."""
+    return f"model {model}"

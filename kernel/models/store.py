@@ -19,7 +19,7 @@ KEPT = 5
 """Artefacts kept for going back; of older ones the figures stay."""
 
 _COLUMNS = """model, number, plugin, state, reason, code_version, feature_hash, made_at, seconds, size,
-  trained::text AS trained, evaluation::text AS evaluation"""
+  artefact IS NOT NULL AS kept, trained::text AS trained, evaluation::text AS evaluation"""
 _RETIRE = """
 UPDATE models_artefact SET state = 'retired'
 WHERE tenant_id = $1 AND model = $2 AND state = 'in_use'
@@ -60,6 +60,8 @@ class Version(Frozen):
     made_at: datetime
     seconds: float
     size: int
+    kept: bool
+    """Whether it can be put back into use."""
     trained: Trained | None
     """Without the artefact."""
     evaluation: Evaluation | None

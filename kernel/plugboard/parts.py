@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from kernel.contracts.errors import KernelError
 from kernel.contracts.plugins import Manifest
 
 T = TypeVar("T")
@@ -54,7 +55,9 @@ class Failure:
 
     @property
     def text(self) -> str:
-        """The error in one line, at most 500 characters."""
+        """The error in one line, at most 500 characters; an expected one is a sentence already."""
+        if isinstance(self.error, KernelError):
+            return " ".join(str(self.error).split())[:500]
         return describe(self.error)
 
 

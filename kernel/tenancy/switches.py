@@ -9,7 +9,7 @@ import msgspec
 
 from kernel.contracts.base import canonical
 from kernel.contracts.errors import Conflict, Forbidden, InvalidConfig, InvalidInput, NotFound
-from kernel.tenancy import audit
+from kernel.tenancy import audit, health
 from kernel.tenancy.checks import Fault, check_struct, did_you_mean
 from kernel.tenancy.scope import TenantScope, load_tenant
 
@@ -117,7 +117,9 @@ def _refuse(board: Plugboard, scope: TenantScope, plugin: str, enabled: bool) ->
 
 
 async def tell(scope: TenantScope, on: frozenset[str], switched: frozenset[str]) -> None:
-    """Let the plugins in `switched` know that they are now on, if in `on`, else off."""
+    """Let the plugins in `switched` know that they are now on, if in `on`, else off; what failed in
+    those that are off is over.
+    """
     fresh = await load_tenant(scope.db, scope.tenant.id)
     if fresh is None:
         return
@@ -125,6 +127,8 @@ async def tell(scope: TenantScope, on: frozenset[str], switched: frozenset[str])
     if on & switched:
         await scope.core.board.notify("tenant_enabled", on & switched, ctx=now)
     if switched - on:
+        for plugin in sorted(switched - on):
+            await health.clear(scope, plugin)
         await scope.core.board.notify("tenant_disabled", switched - on, ctx=now)
 
 

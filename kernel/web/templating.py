@@ -11,6 +11,7 @@ from jinja2 import Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from litestar.plugins.jinja import JinjaTemplateEngine
 from markupsafe import Markup
 
+from kernel.web import charts
 from kernel.web.auth import csrf_token
 from kernel.web.visit import Visit
 
@@ -55,6 +56,7 @@ def environment(board: Plugboard, static: StaticFiles) -> Environment:
         lstrip_blocks=True,
     )
     made.globals["static"] = static.url
+    made.globals["charts"] = charts
     return made
 
 

@@ -25,6 +25,15 @@ _MOST = 20_000
 """Orders judged at most: the first ones."""
 HITS = (1, 3, 10)
 Metrics = dict[str, float]
+WORDS = {
+    "hit_at_1": "The first recommended is the hidden product",
+    "hit_at_3": "Among three recommended is the hidden product",
+    "hit_at_10": "Among ten recommended is the hidden product",
+    "again_hit_at_3": "One of three to buy again is bought next",
+    "new_hit_at_3": "One of three new ones is bought next",
+    "popularity": "The most sold products",
+}
+"""What pages call the figures."""
 
 
 def judged(

@@ -9,7 +9,7 @@ import polars as pl
 from kernel.sdk import Abstained, Evaluation, Trained
 from plugins.affinity import offers as remembered
 from plugins.affinity.fit import fit
-from plugins.affinity.judge import LEAST, coverage, error, judged
+from plugins.affinity.judge import LEAST, WORDS, coverage, error, judged
 from plugins.affinity.learned import VERSION, decode
 from plugins.affinity.links import DENSE
 from plugins.affinity.manifest import AffinitySettings
@@ -68,6 +68,7 @@ class Affinity:
             method=method,
             why=why,
             n=learned.baskets,
+            counted="orders",
             trained_from=lines["ordered_at"].min(),  # type: ignore[arg-type]
             trained_to=as_of,
             facts={
@@ -107,6 +108,7 @@ class Affinity:
             "horizon_days": horizon,
             "metric": "hit_at_10",
             "lower_is_better": False,
+            "counted": "orders",
         }
         empty = pl.DataFrame(schema=SUGGESTED).drop("score")
         learned = self._fit(history, as_of, settings)
@@ -130,6 +132,7 @@ class Affinity:
             error=error(ours["hit_at_10"], n),
             metrics=ours,
             baselines={"popularity": plain},
+            words=WORDS,
             trained_from=first,  # type: ignore[arg-type]
             trained_to=as_of,
             trained_n=learned.baskets,

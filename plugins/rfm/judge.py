@@ -11,6 +11,14 @@ from plugins.rfm import segments, words
 from plugins.rfm.segments import LEAST_SHARE, RFM, SEED, Floats, Ints, Segments
 
 RESAMPLES, RESAMPLE = 8, 10_000
+WORDS = {
+    "explained": "Share of the next spending explained",
+    "rank_rho": "Better segments spend more",
+    "smallest": "Share of customers in the smallest segment",
+    "stability": "Found again in other samples",
+    "kmeans_raw": "Grouping by raw numbers",
+}
+"""What pages call the figures."""
 
 
 def measures(place: Ints, spent: Floats) -> dict[str, float]:

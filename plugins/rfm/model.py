@@ -135,6 +135,7 @@ class RfmModel:
             error=float(2 * np.sqrt(share) * (1 - share) / np.sqrt(frame.height)),
             metrics=measured | ({"stability": stable} if stable is not None else {}),
             baselines=judge.baselines(frame, found, spent),
+            words=judge.WORDS,
             trained_from=first,  # type: ignore[arg-type]
             trained_to=as_of,
             trained_n=frame.height,

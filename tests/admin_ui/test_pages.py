@@ -33,6 +33,8 @@ async def test_every_page_of_a_working_shop(shop: Core, client: Browser) -> None
         *[f"/app/customers/{one.id}" for one in everyone],
         f"/app/decisions/{decision}",
         f"/app/decisions/{decision}?replay=true",
+        "/app/models",
+        *[f"/app/models/{name}" for name in shop.board.models],
         "/app/plugins",
         *[f"/app/plugins/{name}" for name in shop.board.plugins],
         "/app/dead-letters",

@@ -63,7 +63,7 @@ def version(state: Any, days: int = 1, number: int = 1) -> Version:
     )  # fmt: skip
     return Version(
         model="m", number=number, plugin="m", state=state, reason="Because.", code_version="1/1",
-        feature_hash="", made_at=NOW, seconds=1.0, size=1, trained=trained, evaluation=None,
+        feature_hash="", made_at=NOW, seconds=1.0, size=1, kept=True, trained=trained, evaluation=None,
     )  # fmt: skip
 
 

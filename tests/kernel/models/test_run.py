@@ -90,6 +90,98 @@ async def test_failures_stand_on_the_health_board_until_they_are_over(core: Core
         assert (await cards.card(tx, "toy_shelf")).state == "It says nothing yet: Products."
 
 
+async def lines(core: Core, board: health.Health) -> list[str]:
+    await board.flush(core)
+    async with core.tenant_scope("alpha") as tx:
+        return [row["error"] for row in (await health.page(tx)).rows]
+
+
+async def test_the_board_names_the_fix_of_what_is_refused(core: Core) -> None:
+    await fill(core)
+    board = health.Health()
+    core.board.report = board.report
+    ctx = await core.detached("alpha")
+    await run.train(ctx, ["toy"])
+    toy.TOY.wrong = True
+    await run.train(ctx, ["toy"])
+    (said,) = await lines(core, board)
+    assert said.startswith("The newest training was refused: ")
+    assert "What it learned until 2026-06-15 stays in use." in said
+    assert said.endswith("train it now once the orders are complete.")
+    await run.nightly(ctx)  # it is not due, and so it is refused still
+    assert len(await lines(core, board)) == 1
+    toy.TOY.wrong = False
+    await run.train(ctx, ["toy"])
+    assert not await lines(core, board)
+
+
+async def test_the_board_says_when_a_model_is_stale(core: Core, clock: TurnedClock) -> None:
+    ids = await fill(core)
+    board = health.Health()
+    core.board.report = board.report
+    await run.nightly(await core.detached("alpha"))
+    clock.turn(days=50)  # no worker ran at night
+    async with core.tenant_scope("alpha") as tx:
+        await tx.db.execute("UPDATE profiles_order SET created_at = now() - interval '1 day'")
+        await add_order(tx, ids[0], tx.now - timedelta(hours=1))
+    await run.fresh(await core.detached("alpha"))
+    (said,) = await lines(core, board)
+    assert said.startswith("Stale: what it knows ends on 2026-06-15. Train it now")
+    await run.nightly(
+        await core.detached("alpha")
+    )  # what it learns of fifty dead days is another matter
+    assert "Stale" not in " ".join(await lines(core, board))
+
+
+async def test_a_model_that_cannot_learn_any_more_is_told(core: Core) -> None:
+    await fill(core)
+    board = health.Health()
+    core.board.report = board.report
+    await run.train(await core.detached("alpha"), ["toy"])
+    async with core.tenant_scope("alpha") as tx:
+        await tx.db.execute("DELETE FROM profiles_order WHERE tenant_id = 'alpha'")
+    await run.train(await core.detached("alpha"), ["toy"])
+    (said,) = await lines(core, board)
+    assert said.startswith("It cannot learn any more: 5 customers with an order")
+    assert "Import the orders that are missing" in said
+
+
+async def test_a_training_by_hand_that_fails_is_raised_and_told(core: Core) -> None:
+    await fill(core)
+    board = health.Health()
+    core.board.report = board.report
+    toy.TOY.broken = True
+    with pytest.raises(RuntimeError):
+        await run.train(await core.detached("alpha"), ["toy"])
+    (said,) = await lines(core, board)
+    async with core.tenant_scope("alpha") as tx:
+        found = await cards.card(tx, "toy")
+    assert said == "RuntimeError: the toy is broken"
+    assert not found.healthy and found.standing == "needs a look"
+    assert found.state.startswith("It failed when it ran last: RuntimeError: the toy is broken")
+    toy.TOY.broken = False
+    await run.train(await core.detached("alpha"), ["toy"])
+    assert not await lines(core, board)
+
+
+async def test_going_back_ends_what_scoring_failed_at(core: Core) -> None:
+    await fill(core)
+    board = health.Health()
+    core.board.report = board.report
+    ctx = await core.detached("alpha")
+    await run.train(ctx, ["toy"])
+    await run.train(ctx, ["toy"])
+    async with core.tenant_scope("alpha") as tx:
+        await tx.db.execute(
+            "UPDATE models_artefact SET artefact = substr(artefact, 1, 40) WHERE number = 2"
+        )
+    toy.TOY.broken = True  # so that the night cannot train a new one
+    await run.nightly(ctx)
+    assert len(await lines(core, board)) == 1
+    await run.rollback(ctx, "toy")
+    assert not await lines(core, board)
+
+
 async def test_nightly_trains_weekly_and_scores_daily(core: Core, clock: TurnedClock) -> None:
     await fill(core)
     numbers = []
