@@ -33,7 +33,8 @@ async def listing(ctx: Context, month: int = 0) -> Template:
     known, f = await card(ctx, MANIFEST.name), Formats(ctx)
     names, broken = await in_use(ctx)
     if not names:
-        return Template("rfm/nothing.html", context={"card": known, "broken": broken})
+        told = {"card": known, "broken": broken, "f": f}
+        return Template("rfm/nothing.html", context=told)
     counted = await repo.groups(ctx)
     facts = facts_of(known)
     rows = overview.figures(overview.order(names, counted), counted)
