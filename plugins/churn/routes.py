@@ -13,18 +13,11 @@ from plugins.churn import risks, words
 from plugins.churn.manifest import MANIFEST, ChurnSettings
 
 if TYPE_CHECKING:
-    from kernel.sdk import Card, Evaluation
+    from kernel.sdk import Card
 
 PAGE = 25
 DEEPEST = 100_000
 PATH = "/app/x/churn/"
-METHODS = {
-    "bgnbd": "BG/NBD, which learns from rhythms alone",
-    "logistic": "logistic regression",
-    "forest": "random forest",
-    "boosting": "gradient boosting",
-    "blend": "logistic regression and random forest together",
-}
 
 
 @get("/")
@@ -39,8 +32,6 @@ async def risk(ctx: Context, show: str = "risk", start: int = 0) -> Template:
     seen = await risks.overview(ctx, settings, horizon)
     chosen = next((one for one in seen.groups if one.name == show), seen.groups[1])
     rows = await risks.page(ctx, chosen, start, PAGE + 1)
-    used = known.in_use
-    judged = used.evaluation if used is not None else None
     return Template(
         "churn/risk.html",
         context={
@@ -54,9 +45,7 @@ async def risk(ctx: Context, show: str = "risk", start: int = 0) -> Template:
             "today": lambda reason: words.today(reason, ctx.now, ctx.tenant.timezone),
             "spread": spread(seen, horizon),
             "weeks": weeks(seen),
-            "curve": curve(judged),
-            "judged": judged,
-            "methods": METHODS,
+            "judged": known.judged,
         },
     )
 
@@ -96,18 +85,4 @@ def weeks(seen: risks.Overview) -> Any:
         labels,
         {"Customers": [round(one, 1) for one in seen.weeks]},
         unit=" customers",
-    )
-
-
-def curve(judged: Evaluation | None) -> Any:
-    """What was said against what came, on the last closed window; None where that could not be seen."""
-    if judged is None or judged.missing or not judged.curve:
-        return None
-    return charts.lines(
-        f"What was said against what came, in the {judged.horizon_days} days from {judged.as_of:%-d %B %Y}",
-        [round(one.said * 100, 1) for one in judged.curve],
-        {"Did not order": [round(one.was * 100, 1) for one in judged.curve]},
-        unit=" %",
-        x_label="Chance of no order that was said, %",
-        diagonal=True,
     )

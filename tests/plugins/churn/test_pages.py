@@ -53,9 +53,9 @@ async def test_who_is_at_risk(core: Core, client: Browser) -> None:
     assert "€20,000" in table and "80 %" in table and " days ago" in table
     assert "<script>alert" not in text and "&lt;script&gt;" in table
     assert table.count("<tr>") == 25
-    for chart in ("Customers by their chance of no order", "Customers expected to order next", "What was said against what came"):  # fmt: skip
+    for chart in ("Customers by their chance of no order", "Customers expected to order next", "Are its probabilities true?"):  # fmt: skip
         assert chart in text
-    assert "Method: BG/NBD" in text and "In use since" in text and " came." in text
+    assert "BG/NBD learns without one" in text and "In use since" in text and " came." in text
     more = await client.see(f"{PAGE}?start=25")
     second = more.partition("<tbody>")[2].partition("</tbody>")[0]
     assert second and f'/app/customers/{who}"' not in second
