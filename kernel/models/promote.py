@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kernel.contracts.base import Frozen
+from kernel.models.told import rival, title
 
 if TYPE_CHECKING:
     from kernel.contracts.models import Evaluation
@@ -42,34 +43,31 @@ def verdict(
         if old is not None and not old.missing:
             return Verdict(promote=False, reason=f"It cannot be judged any more: {said}")
         return Verdict(promote=True, reason=f"Taken without a judgement: {said}")
-    name = new.metric.replace("_", " ")
-    mine = new.metrics[new.metric]
+    name, mine = title(new, new.metric), new.metrics[new.metric]
     noise = max(2 * new.error, LEAST_TOLERANCE * abs(mine))
     sign = 1 if new.lower_is_better else -1
-    simple = {title: row[new.metric] for title, row in new.baselines.items() if new.metric in row}
-    if simple:
-        best = min(simple, key=lambda title: sign * simple[title])
-        if sign * (mine - simple[best]) > noise:
-            reason = f"Its {name} of {mine:.3f} is worse than {simple[best]:.3f}, which {_words(best)} has."
-            return Verdict(promote=False, reason=reason)
+    simple = {method: row[new.metric] for method, row in new.baselines.items() if new.metric in row}
+    best = min(simple, key=lambda method: sign * simple[method], default="")
+    if simple and sign * (mine - simple[best]) > noise:
+        reason = f"{name} {mine:.3f} is worse than the {simple[best]:.3f} of {_words(new, best)}."
+        return Verdict(promote=False, reason=reason)
     if judged is not None and new.metric in judged:
         if sign * (mine - judged[new.metric]) > noise:
-            reason = (
-                f"On the same window the model in use has a {name} of {judged[new.metric]:.3f}, "
-                f"and this one {mine:.3f}."
-            )
-            return Verdict(promote=False, reason=reason)
+            used = f"the {judged[new.metric]:.3f} of the model in use on the same days"
+            return Verdict(promote=False, reason=f"{name} {mine:.3f} is worse than {used}.")
     elif old is not None and not old.missing and old.metric == new.metric:
         # The one in use has seen this window, so what compares is how far each beat the same rule.
         then, now = _gain(old), _gain(new)
         if then is not None and now is not None and then - now > noise:
             reason = (
-                f"It beats the simplest method by {now:.3f} in {name}; "
+                f"{name}: it beats the best simple method by {now:.3f}; "
                 f"the model in use did so by {then:.3f}."
             )
             return Verdict(promote=False, reason=reason)
-    against = f", {_words(best)} {simple[best]:.3f}" if simple else ""
-    return Verdict(promote=True, reason=f"{name.capitalize()} {mine:.3f}{against}.")
+    against = (
+        f"; the best simple method, {_words(new, best)}, has {simple[best]:.3f}" if simple else ""
+    )
+    return Verdict(promote=True, reason=f"{name} {mine:.3f}{against}.")
 
 
 def _gain(found: Evaluation) -> float | None:
@@ -80,8 +78,9 @@ def _gain(found: Evaluation) -> float | None:
     return sign * (min(rows, key=lambda row: sign * row) - found.metrics[found.metric])
 
 
-def _words(baseline: str) -> str:
-    return baseline.replace("_", " ")
+def _words(found: Evaluation, baseline: str) -> str:
+    said = rival(found, baseline)
+    return said[:1].lower() + said[1:]
 
 
 def complaint(last: Version | None, used: Version | None, now: datetime) -> str:

@@ -53,13 +53,23 @@ class Figure(Frozen):
 
 def rivals(found: Evaluation) -> tuple[str, ...]:
     """What pages call the simple methods it is compared with."""
-    return tuple(found.words.get(one) or _METHODS.get(one) or words(one) for one in found.baselines)
+    return tuple(rival(found, one) for one in found.baselines)
+
+
+def rival(found: Evaluation, name: str) -> str:
+    """What pages call one of the simple methods."""
+    return found.words.get(name) or _METHODS.get(name) or words(name)
 
 
 def figures(found: Evaluation) -> tuple[Figure, ...]:
     """The one it is judged by first; nothing where it could not be judged."""
     names = sorted(found.metrics, key=lambda name: name != found.metric)
     return () if found.missing else tuple(_figure(found, name) for name in names)
+
+
+def title(found: Evaluation, name: str) -> str:
+    """What pages call a figure."""
+    return found.words.get(name) or (_KNOWN[name][0] if name in _KNOWN else words(name))
 
 
 def words(name: str) -> str:
@@ -69,12 +79,12 @@ def words(name: str) -> str:
 
 
 def _figure(found: Evaluation, name: str) -> Figure:
-    title, better, told = _KNOWN.get(name, (words(name), "", ""))
+    _, better, told = _KNOWN.get(name, ("", "", ""))
     if name == found.metric:
         better = LESS if found.lower_is_better else MORE
     return Figure(
         name=name,
-        title=found.words.get(name, title),
+        title=title(found, name),
         better=better,
         help=told,
         mine=_known(found.metrics[name]),

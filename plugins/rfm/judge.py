@@ -16,6 +16,7 @@ WORDS = {
     "rank_rho": "Better segments spend more",
     "smallest": "Share of customers in the smallest segment",
     "stability": "Found again in other samples",
+    "kmeans": "K-means on recency, frequency and money",
     "kmeans_raw": "Grouping by raw numbers",
 }
 """What pages call the figures."""

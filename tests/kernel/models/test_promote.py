@@ -28,13 +28,13 @@ def found(loss: float, baseline: float | None = 0.5, **more: Any) -> Evaluation:
 @pytest.mark.parametrize(
     ("new", "old", "judged", "promote", "said"),
     [
-        (found(0.40), None, None, True, "Log loss 0.400, recency only 0.500."),
+        (found(0.40), None, None, True, "0.400; the best simple method, recency alone, has 0.500."),
         (found(0.51), None, None, True, "Log loss 0.510"),  # within two standard errors
-        (found(0.53), None, None, False, "worse than 0.500, which recency only has"),
+        (found(0.53), None, None, False, "Log loss 0.530 is worse than the 0.500 of recency alone."),
         (found(0.40, None), None, None, True, "Log loss 0.400."),
         (found(0.40), found(0.3), {"log_loss": 0.41}, True, "Log loss"),
-        (found(0.40), None, {"log_loss": 0.30}, False, "On the same window the model in use has"),
-        (found(0.40), found(0.40, 0.6), None, False, "simplest method by 0.100 in log loss"),
+        (found(0.40), None, {"log_loss": 0.30}, False, "the 0.300 of the model in use on the same days."),
+        (found(0.40), found(0.40, 0.6), None, False, "best simple method by 0.100; the model in use did so by 0.200"),
         (found(0.40), found(0.50, 0.6), None, True, "Log loss"),
         (found(0.4, missing=("Ten orders.",)), None, None, True, "without a judgement: Ten orders."),
         (found(0.4, missing=("X.",)), found(0.4), None, False, "cannot be judged any more: X."),

@@ -62,7 +62,7 @@ async def test_a_worse_model_is_refused_and_told(core: Core) -> None:
     await run.train(ctx, ["toy"])
     toy.TOY.wrong = True
     (version,) = await run.train(ctx, ["toy"])
-    assert version.state == "refused" and "log loss" in version.reason
+    assert version.state == "refused" and "Log loss" in version.reason
     async with core.tenant_scope("alpha") as tx:
         used = await store.in_use(tx, "toy")
         card = await cards.card(tx, "toy")

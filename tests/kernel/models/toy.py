@@ -31,6 +31,7 @@ from kernel.sdk import (
     hookimpl,
     losses,
     measures,
+    reliability,
 )
 
 LEAST = 5
@@ -144,6 +145,7 @@ class Toy:
             why=trained.why,
             error=error,
             metrics=measures(judged["gone"], judged["p"]),
+            curve=reliability(judged["gone"], judged["p"]),
             baselines=baselines(history, as_of, horizon, judged),
         ), said.select("customer_id", probability=1 - pl.col("toy.again"))
 
