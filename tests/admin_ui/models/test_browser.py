@@ -131,7 +131,7 @@ async def a_merchant_trains_it(chromium: Browser, site: Core, trouble: list[str]
     page = await signed_in(chromium, site, "wide", trouble)
     await page.get_by_role("link", name="Models").click()
     await page.get_by_role("link", name="Orders again").click()
-    await page.get_by_text("It was not trained yet.").wait_for()
+    await page.get_by_text("It was not trained yet").wait_for()
     await page.screenshot(path=SHOTS / "untrained-wide.png", full_page=True)
     await page.get_by_role("button", name="Train now").click()
     await page.get_by_text("It waits for its turn").wait_for()
@@ -139,6 +139,7 @@ async def a_merchant_trains_it(chromium: Browser, site: Core, trouble: list[str]
     await work(site)
     # The page asks again by itself.
     await page.get_by_text("Are its probabilities true?").wait_for(timeout=WAIT)
+    assert await page.get_by_role("button", name="Train now").is_enabled()
     await page.close()
 
 

@@ -47,7 +47,7 @@ async def test_before_anything_was_learned(core: Core, client: Browser) -> None:
     assert "Orders again not trained yet" in page
     assert "It has not been trained yet; that happens tonight." in page
     page = text(await client.see(ONE))
-    assert "It was not trained yet." in page and "Nobody scored yet" in page
+    assert "It was not trained yet That happens" in page and "Nobody scored yet" in page
     assert "Go back" not in page
 
 
