@@ -97,6 +97,10 @@ class Context(Protocol):
         """
         ...
 
+    def savepoint(self) -> AbstractAsyncContextManager[None]:
+        """A part of this transaction that is undone alone when it raises. Outside one, nothing."""
+        ...
+
     def after_commit(self, call: Any) -> None:
         """Run the coroutine function `call` once the transaction is committed (and never if not)."""
         ...

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import polars as pl
+from asyncpg import UniqueViolationError
 
 from kernel.contracts.base import canonical
 from kernel.contracts.errors import InvalidInput
@@ -41,11 +43,13 @@ SELECT coalesce(min(customer_id), 0) AS first, coalesce(max(customer_id), -1) AS
 FROM profiles_trait WHERE tenant_id = $1
 """
 _AT_ONCE = 1 << 20
-_WRITE_STAGED = """
+_WRITE_NEW = """
 INSERT INTO profiles_trait AS t (tenant_id, customer_id, name, value, plugin, version, at)
 SELECT $1, s.customer_id, s.name, s.value::jsonb, $2, $3, $4
 FROM stage_trait s JOIN profiles_customer c ON c.tenant_id = $1 AND c.id = s.customer_id
 WHERE s.value IS NOT NULL AND c.erased_at IS NULL
+"""
+_WRITE_STAGED = f"""{_WRITE_NEW}
 ON CONFLICT (tenant_id, customer_id, name) DO UPDATE
 SET value = excluded.value, plugin = excluded.plugin, version = excluded.version, at = excluded.at
 WHERE t.value IS DISTINCT FROM excluded.value
@@ -81,7 +85,7 @@ async def write_traits(ctx: Context, plugin: str, version: str, traits: Sequence
             [t.name for t in batch],
             [canonical(t.value).decode() for t in batch],
         )
-        written += int(tag.rpartition(" ")[2])
+        written += _count(tag)
     return written
 
 
@@ -119,9 +123,19 @@ async def write_trait_frame(
     if not parts or not any(part.height for part in parts):
         return 0
     await stage(ctx, "stage_trait", pl.concat(parts).sort("customer_id", "name"))
+    args = ctx.tenant.id, plugin, version, ctx.now
+    if set(names) <= now.keys() and not any(rows.height for rows in now.values()):
+        # The first time: a million rows go in a third faster when none is looked for. Had somebody else
+        # just written the same traits, this is undone and they are looked for after all.
+        with suppress(UniqueViolationError):
+            async with ctx.savepoint():
+                return _count(await ctx.db.execute(_WRITE_NEW, *args))
     gone = await ctx.db.execute(_DROP_STAGED, ctx.tenant.id)
-    written = await ctx.db.execute(_WRITE_STAGED, ctx.tenant.id, plugin, version, ctx.now)
-    return sum(int(tag.rpartition(" ")[2]) for tag in (gone, written))
+    return _count(gone) + _count(await ctx.db.execute(_WRITE_STAGED, *args))
+
+
+def _count(tag: str) -> int:
+    return int(tag.rpartition(" ")[2])
 
 
 async def _standing(ctx: Context, names: Collection[str]) -> dict[str, pl.DataFrame]:

@@ -8,6 +8,7 @@ import polars as pl
 import pytest
 
 from kernel.contracts.errors import InvalidInput
+from kernel.profiles import traits
 from kernel.profiles.traits import traits_of, write_trait_frame
 from kernel.tenancy.scope import TenantScope
 from kernel.testing.seed import add_customers
@@ -57,6 +58,22 @@ async def test_every_type_and_only_what_changed(alpha: TenantScope) -> None:
     assert await write_trait_frame(alpha, "rfm", "2", changed, names) == 3
     found = await traits_of(alpha, ids)
     assert found[ids[1]]["rfm.rank"] == 9 and "rfm.score" not in found[ids[0]]
+
+
+async def test_somebody_else_wrote_them_in_the_meantime(
+    alpha: TenantScope, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await add_customers(alpha, 3)
+    scores = frame(ids).select("customer_id", "rfm.rank")
+    await write_trait_frame(alpha, "rfm", "1", scores, ["rfm.rank"])
+
+    async def nothing(*_: object) -> dict[str, pl.DataFrame]:
+        return {"rfm.rank": pl.DataFrame(schema={"customer_id": pl.Int64, "value": pl.String})}
+
+    monkeypatch.setattr(traits, "_standing", nothing)
+    changed = scores.with_columns(pl.Series("rfm.rank", [1, 9, 3]))
+    assert await write_trait_frame(alpha, "rfm", "2", changed, ["rfm.rank"]) == 1
+    assert (await traits_of(alpha, ids))[ids[1]] == {"rfm.rank": 9}
 
 
 async def test_whole_or_some(alpha: TenantScope) -> None:
