@@ -190,8 +190,8 @@ async def _is_due(ctx: Context, owned: Owned[Model]) -> bool:
         if not last:
             return True
         wait = ABSTAINED_EVERY if last[0].state == "abstained" else TRAIN_EVERY
-        if used is not None and not await _readable(tx, owned, used):
-            wait = ABSTAINED_EVERY
+        if used is None or not await _readable(tx, owned, used):
+            wait = ABSTAINED_EVERY  # nobody speaks: a young shop is tried again tomorrow
         # A little earlier, so that a week is seven nights and not eight.
         return tx.now - last[0].made_at > wait - timedelta(hours=1) or tx.now < last[0].made_at
 
