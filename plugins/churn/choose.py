@@ -18,7 +18,10 @@ FEWEST, FEWEST_EACH = 300, 50
 """Customers whose window is over, of which so many ordered and so many did not."""
 FOLDS, FOLDED = 5, 12_000
 """Folds where there is no earlier window, and the customers they are made of at most."""
-PREFERRED, SIMPLER = "blend", "bgnbd"
+PREFERRED, SIMPLER, BOTH = "blend", "bgnbd", "blend and bgnbd"
+"""Where the simpler one predicts best, both are averaged: by now there are more windows to learn from than when
+it was tried.
+"""
 FEW = 100
 """Of so few who ordered, or who did not, much is not learned: the simpler method wins a draw."""
 YEAR, SEASON_NEEDS = 365, 30
@@ -106,6 +109,9 @@ def choose(
     figures = ", ".join(f"{name} {loss:.4f}" for name, loss in compared.items())
     verb = "predicted best" if chosen == best else "was not measurably worse than the best"
     why = f"{where} {_WORDS[chosen]} {verb} (log-loss at the true level: {figures})."
+    if chosen == SIMPLER and not few:
+        chosen, said[BOTH] = BOTH, (said[SIMPLER] + said[PREFERRED]) / 2
+        why += " It is averaged with the blend, which has more windows to learn from by now."
     helps = None
     if learned is not None:
         helps = _helps(history, judged, said[chosen], start, rhythm, horizon, chosen, learned)
@@ -175,9 +181,12 @@ def _helps(
     learned: learners.Learned,
 ) -> bool | None:
     def odds(one: Snapshot) -> Floats:
-        if method == "bgnbd":
-            return log_odds(bgnbd.no_order(rhythm, one.frame, horizon))
-        return learners.predict(learners.only(learned, method), one.x)
+        found = []
+        if method in (SIMPLER, BOTH):
+            found.append(log_odds(bgnbd.no_order(rhythm, one.frame, horizon)))
+        if method != SIMPLER:
+            found.append(learners.predict(learners.only(learned, method), one.x))
+        return np.asarray(np.mean(found, axis=0))
 
     found = season(history, judged.at, horizon, start, rhythm, odds)
     if found is None or judged.gone is None:

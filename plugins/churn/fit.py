@@ -139,11 +139,13 @@ def odds(churn: Churn, frame: pl.DataFrame, x: Floats | None = None) -> Floats:
     Args:
         x: the frame's matrix, where it is at hand.
     """
-    if churn.learned is None:
-        return log_odds(bgnbd.no_order(churn.rhythm, frame, churn.horizon))
-    return learners.predict(
-        churn.learned, matrix(frame, churn.rhythm, churn.horizon) if x is None else x
-    )
+    found = []
+    if churn.learned is None or churn.method == choose.BOTH:
+        found.append(log_odds(bgnbd.no_order(churn.rhythm, frame, churn.horizon)))
+    if churn.learned is not None:
+        x = matrix(frame, churn.rhythm, churn.horizon) if x is None else x
+        found.append(learners.predict(churn.learned, x))
+    return np.asarray(np.mean(found, axis=0))
 
 
 def probability(churn: Churn, frame: pl.DataFrame) -> Floats:

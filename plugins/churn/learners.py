@@ -54,9 +54,9 @@ def chance(odds: Any) -> Floats:
 
 def parts_of(method: str) -> tuple[str, ...]:
     """What is to be fitted for a method."""
-    return (
-        ("line", "forest") if method == "blend" else ("line" if method == "logistic" else method,)
-    )
+    if method.startswith("blend"):
+        return ("line", "forest")
+    return ("line",) if method == "logistic" else (method,)
 
 
 def learn(parts: tuple[str, ...], x: Floats, gone: Floats, weight: Floats) -> Learned:

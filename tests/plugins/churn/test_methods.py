@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import numpy as np
 import polars as pl
 import pytest
 
 from kernel.sdk import Abstained, History, clean_orders, features, measures
-from plugins.churn import bgnbd, fit, learners, pauses
+from plugins.churn import bgnbd, choose, fit, learners, pauses
 from plugins.churn.artefact import encode
 from plugins.churn.bgnbd import Rhythm
 from plugins.churn.learners import chance
@@ -88,12 +89,27 @@ def test_a_grown_shop_gets_what_predicted_best_on_the_last_window():
     assert set(found.facts["compared"]) == {"logistic", "forest", "boosting", "blend", "bgnbd"}
     assert "On the 45 days to 2026-06-15, learned from the days before" in found.why
     best = min(found.facts["compared"].values())
-    assert found.facts["compared"][found.method] <= best + 0.02
+    if found.method != choose.BOTH:
+        assert found.facts["compared"][found.method] <= best + 0.02
     for name in ("recency_only", "rfm_logistic"):
         assert found.metrics["auc"] > found.baselines[name]["auc"] - 0.005
     assert found.metrics["calibration_error"] < 0.08
     assert found.facts["season_shift"] == 0
     assert "takes 13 months of history" in found.facts["season"]
+
+
+def test_both_are_averaged_where_bgnbd_predicts_best_among_many():
+    """Steady customers who stop at random are what BG/NBD is made for."""
+    raw = many(700, days=300, after=0, seed=3, pause=20, stay=150)
+    history = clean_orders(raw, AS_OF)
+    found = fitted(history, AS_OF, 60)
+    assert found.churn.method == choose.BOTH and "averaged with the blend" in found.why
+    frame = features(history, AS_OF)
+    alone = [
+        fit.odds(msgspec.structs.replace(found.churn, **change), frame)
+        for change in ({"learned": None}, {"method": "blend"})
+    ]
+    assert np.allclose(fit.odds(found.churn, frame), np.mean(alone, axis=0))
 
 
 def test_a_grown_shop_learns_the_same_from_other_rows_and_ids_and_without_the_future():
