@@ -5,6 +5,8 @@ PYTHON ?= python3
 # uv from the path when it works, otherwise one in a local environment of its own
 UV := $(shell uv --version >/dev/null 2>&1 && command -v uv || echo .tools/bin/uv)
 RUN := $(UV) run --frozen
+# As pip does: who sits behind a proxy with a certificate of its own has that in the system's store.
+export UV_SYSTEM_CERTS ?= 1
 # Two processes with scikit-learn on two cores spin against each other.
 export OMP_NUM_THREADS := 1
 
