@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 START = datetime(2026, 6, 15, 10, 0, tzinfo=UTC)
@@ -22,3 +26,16 @@ class TurnedClock:
         """Go forward: `clock.turn(days=3, hours=1)`; returns the new time."""
         self.at += timedelta(**by)
         return self.at
+
+
+@contextmanager
+def server_zone(zone: str) -> Iterator[None]:
+    """The machine itself stands in this time zone for the length of the block."""
+    old = os.environ.get("TZ")
+    os.environ["TZ"] = zone
+    time.tzset()
+    try:
+        yield
+    finally:
+        os.environ.pop("TZ") if old is None else os.environ.update(TZ=old)
+        time.tzset()

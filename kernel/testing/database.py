@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import os
+import uuid
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +17,8 @@ from kernel.db.piccolo_conf import KERNEL_APPS
 from kernel.db.uow import Pool
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kernel.plugboard.board import Plugboard
 
 EMPTY = """
@@ -94,5 +99,29 @@ def with_database(url: str, name: str) -> str:
 
 
 def unique_name() -> str:
-    """A database name for this process: two runs on one server do not meet."""
-    return f"test_{os.getpid()}_{os.environ.get('PYTEST_XDIST_WORKER', 'main')}"
+    """A name for a database that nobody else has: several runs on one server do not meet."""
+    return f"test_{os.getpid()}_{uuid.uuid4().hex[:12]}"
+
+
+@contextmanager
+def own(server_url: str, board: Plugboard, and_then: str = "") -> Iterator[str]:
+    """The URL of a new, migrated, empty database for the length of the block.
+
+    Args:
+        server_url: of the server.
+        board: whose plugins' tables it has.
+        and_then: further SQL, for the tables of a plugin that is not installed.
+    """
+    name = unique_name()
+
+    async def make() -> str:
+        url = await clone(server_url, board, name)
+        if and_then:
+            connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
+            await connection.execute(and_then)
+            await connection.close()
+        return url
+
+    yield asyncio.run(make())
+    with suppress(OSError):
+        asyncio.run(drop(server_url, name))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,10 +52,8 @@ def board() -> Plugboard:
 @pytest.fixture(scope="session")
 def database_url(servers: ServerUrls, board: Plugboard) -> Iterator[str]:
     """A migrated database of this test process."""
-    name = database.unique_name()
-    yield asyncio.run(database.clone(servers.database_url, board, name))
-    with suppress(OSError):
-        asyncio.run(database.drop(servers.database_url, name))
+    with database.own(servers.database_url, board) as url:
+        yield url
 
 
 @pytest.fixture

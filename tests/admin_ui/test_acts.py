@@ -90,12 +90,17 @@ async def test_reject_keeps_the_reason(shop: Core, client: Browser, waiting: UUI
     assert (await now(shop, waiting)).status == "rejected"
 
 
-async def test_unknown_acts_and_campaigns(client: Browser, waiting: UUID) -> None:
+async def test_unknown_acts_and_campaigns(shop: Core, client: Browser, waiting: UUID) -> None:
+    await client.see(f"/app/campaigns/{waiting}")
     await client.submit(f"/app/campaigns/{waiting}/explode", 404)
-    await client.submit("/app/campaigns/00000000-0000-7000-8000-000000000000/approve", 404)
+    page = await client.submit("/app/campaigns/00000000-0000-7000-8000-000000000000/approve", 404)
+    assert "There is no such campaign" in page
     await client.see("/app/campaigns/not-an-id", 404)
-    await client.see("/app/campaigns?status=odd", 400)
+    assert "There is no status" in await client.see("/app/campaigns?status=odd", 400)
     await client.see("/app/customers/999999999999999999999999", 404)
+    assert (await now(shop, waiting)).status == "waiting"
+    async with shop.tenant_scope("alpha") as ctx:
+        assert await approvals.history(ctx, waiting) == []
 
 
 async def test_leave_customers_out(shop: Core, client: Browser, waiting: UUID) -> None:

@@ -5,39 +5,27 @@ Screenshots are left in tests/admin_ui/screenshots/ (not in git).
 
 from __future__ import annotations
 
-import asyncio
-import shutil
-import socket
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 import pytest_asyncio
 
 from kernel.pipeline import campaigns, messages, why
 from kernel.profiles import repo
-from kernel.runtime.server import serve
-from kernel.runtime.settings import Settings, load_settings
-from kernel.tenancy.core import Core, Links
+from kernel.tenancy.core import Core
 from kernel.testing.clock import TurnedClock
-from kernel.web.app import create_app
 from kernel.web.auth import sign_in_link
 from tests.admin_ui import sample
+from tests.chromium import MARKS, SIZES, launched, look, served, signed_in
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 SHOTS = Path(__file__).parent / "screenshots"
-SIZES = {"wide": (1280, 860), "phone": (390, 844)}
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM, reason="there is no chromium on this machine"),
-]
+pytestmark = MARKS
 
 
 @dataclass
@@ -53,33 +41,11 @@ class Site:
         return sign_in_link(self.core, "alpha", "Mia")
 
 
-def _settings(folder: Path) -> Settings:
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port = trial.getsockname()[1]
-    return load_settings({"MAILWRIGHT_PORT": str(port), "MAILWRIGHT_DATA_DIR": str(folder)})
-
-
 @pytest_asyncio.fixture
 async def site(core: Core, clock: TurnedClock, tmp_path: Path) -> AsyncIterator[Site]:
     waiting = await sample.fill(core, clock)
-    settings = _settings(tmp_path)
-    base = f"http://127.0.0.1:{settings.port}"
-    core = replace(core, links=Links(base_url=base, secret=core.links.secret))
-    stop = asyncio.Event()
-    serving = asyncio.create_task(serve(create_app(core), settings, stop))
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", settings.port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                break
-    yield Site(core, base, await _pages(core, str(waiting)))
-    stop.set()
-    await serving
+    async with served(core, tmp_path) as core:
+        yield Site(core, core.links.base_url, await _pages(core, str(waiting)))
 
 
 async def _pages(core: Core, waiting: str) -> dict[str, str]:
@@ -112,71 +78,36 @@ async def _pages(core: Core, waiting: str) -> dict[str, str]:
 
 @pytest_asyncio.fixture
 async def chromium() -> AsyncIterator[Browser]:
-    from playwright.async_api import async_playwright
-
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+    async with launched() as browser:
         yield browser
-        await browser.close()
-
-
-async def _signed_in(chromium: Browser, site: Site, size: str, trouble: list[str]) -> Page:
-    width, height = SIZES[size]
-    page = await chromium.new_page(viewport={"width": width, "height": height}, locale="en-GB")
-    page.on("console", lambda said: trouble.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on(
-        "response",
-        lambda answer: (
-            trouble.append(f"{answer.status} {answer.url}") if answer.status > 399 else None
-        ),
-    )
-    page.on(
-        "request",
-        lambda asked: (
-            trouble.append(f"outside: {asked.url}")
-            if not asked.url.startswith((site.base, "data:"))
-            else None
-        ),
-    )
-    await page.goto(site.link())
-    await page.wait_for_url("**/app/")
-    return page
 
 
 async def test_in_a_browser(site: Site, chromium: Browser) -> None:
     """One shop for all of it: to fill and serve it takes longer than to look at it."""
-    SHOTS.mkdir(exist_ok=True)
-    await every_page_wide_and_on_a_phone(site, chromium)
+    assert await every_page_wide_and_on_a_phone(site, chromium) == []
     await the_dark_scheme(site, chromium)
     await without_javascript(site, chromium)
     await nothing_in_a_mail_can_act(site, chromium)
     await a_campaign_is_approved_by_keyboard_alone(site, chromium)
 
 
-async def every_page_wide_and_on_a_phone(site: Site, chromium: Browser) -> None:
+async def every_page_wide_and_on_a_phone(site: Site, chromium: Browser) -> list[str]:
     trouble: list[str] = []
-    for size, (width, _) in SIZES.items():
-        page = await _signed_in(chromium, site, size, trouble)
+    for size in SIZES:
+        page = await signed_in(chromium, site.core, size, trouble)
         for name, path in site.pages.items():
-            await page.goto(f"{site.base}{path}")
-            await page.screenshot(path=SHOTS / f"{name}-{size}.png", full_page=True)
-            wide = await page.evaluate("document.documentElement.scrollWidth")
-            if wide > width:
-                trouble.append(f"{name} is {wide} wide on {size}")
+            await look(page, site.core, path, SHOTS / f"{name}-{size}.png", trouble)
         if size == "phone":
             await page.goto(f"{site.base}/app/")
             await page.get_by_role("button", name="Menu").click()
             await page.screenshot(path=SHOTS / "menu-phone.png")
             assert await page.get_by_role("link", name="Customers").is_visible()
         await page.close()
-    assert not trouble, "\n".join(trouble)
+    return trouble
 
 
 async def the_dark_scheme(site: Site, chromium: Browser) -> None:
-    page = await _signed_in(chromium, site, "wide", [])
+    page = await signed_in(chromium, site.core, "wide", [])
     await page.emulate_media(color_scheme="dark")
     for name in ("home", "campaign-waiting", "plugin"):
         await page.goto(f"{site.base}{site.pages[name]}")
@@ -187,7 +118,7 @@ async def the_dark_scheme(site: Site, chromium: Browser) -> None:
 
 async def a_campaign_is_approved_by_keyboard_alone(site: Site, chromium: Browser) -> None:
     trouble: list[str] = []
-    page = await _signed_in(chromium, site, "wide", trouble)
+    page = await signed_in(chromium, site.core, "wide", trouble)
     await page.goto(f"{site.base}{site.pages['campaign-waiting']}")
     await page.keyboard.press("Tab")
     assert await page.evaluate("document.activeElement.className") == "skip"
@@ -229,7 +160,7 @@ async def without_javascript(site: Site, chromium: Browser) -> None:
 
 
 async def nothing_in_a_mail_can_act(site: Site, chromium: Browser) -> None:
-    page = await _signed_in(chromium, site, "wide", [])
+    page = await signed_in(chromium, site.core, "wide", [])
     await page.goto(f"{site.base}{site.pages['message']}")
     frame = page.frame_locator("#mail-frame")
     await frame.locator("body").wait_for()

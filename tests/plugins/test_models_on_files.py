@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +14,7 @@ from polars.testing import assert_frame_equal
 
 from kernel.cli.models import command
 from kernel.cli.program import Program
+from kernel.testing.clock import server_zone
 from kernel.testing.models import AS_OF, shop
 
 RAW = shop(90)
@@ -33,13 +33,10 @@ def program() -> Program:
 
 
 @pytest.fixture
-def elsewhere(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def elsewhere() -> Iterator[None]:
     """A server in another time zone, where it is tomorrow already."""
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "Pacific/Kiritimati")
-        time.tzset()
+    with server_zone("Pacific/Kiritimati"):
         yield
-    time.tzset()
 
 
 def said(program: Program, what: str, orders: Path) -> pl.DataFrame:

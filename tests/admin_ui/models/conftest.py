@@ -2,51 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 import pytest_asyncio
 
 from kernel.plugboard.board import Plugboard, build_plugboard
-from kernel.runtime.embedded import ServerUrls
 from kernel.tenancy.core import Core
-from kernel.testing import database
 from kernel.testing.seed import add_customers, add_order
-from tests.admin_ui.browser import Browser, browser, sign_in
 from tests.kernel.models import toy
+from tests.kernel.models.fixtures import database_url, mended
+
+__all__ = ["database_url", "mended"]
 
 
 @pytest.fixture(scope="session")
 def board() -> Plugboard:
     return build_plugboard(mandatory=("admin_ui",), extra=[("toy", toy)], only=("admin_ui",))
-
-
-@pytest.fixture(scope="session")
-def database_url(servers: ServerUrls, board: Plugboard) -> Iterator[str]:
-    name = f"{database.unique_name()}_{uuid.uuid4().hex[:8]}"
-    yield asyncio.run(database.clone(servers.database_url, board, name))
-    with suppress(OSError):
-        asyncio.run(database.drop(servers.database_url, name))
-
-
-@pytest.fixture(autouse=True)
-def mended() -> Iterator[None]:
-    """The toy is whole at the end of each test."""
-    yield
-    for name in ("wrong", "broken", "version"):
-        toy.TOY.__dict__.pop(name, None)
-
-
-@pytest_asyncio.fixture
-async def client(core: Core) -> AsyncIterator[Browser]:
-    """Signed in to alpha."""
-    async with browser(core) as client:
-        await sign_in(client, core, "alpha")
-        yield client
 
 
 @pytest_asyncio.fixture

@@ -5,43 +5,29 @@ Screenshots are left in screenshots/ (not in git).
 
 from __future__ import annotations
 
-import asyncio
 import random
-import shutil
-import socket
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
 import pytest_asyncio
 
 from kernel.events.turn import Turn
 from kernel.jobs.tasks import run_tasks
 from kernel.models import run
-from kernel.runtime.server import serve
-from kernel.runtime.settings import load_settings
-from kernel.tenancy.core import Core, Links
+from kernel.tenancy.core import Core
 from kernel.testing.seed import add_customers, add_order
-from kernel.web.app import create_app
-from kernel.web.auth import sign_in_link
+from tests.chromium import MARKS, SIZES, launched, look, served, signed_in
 from tests.kernel.models import toy
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or ""
 SHOTS = Path(__file__).parent / "screenshots"
-SIZES = {"wide": (1280, 860), "phone": (390, 844)}
 WAIT = 20_000
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.slow,
-    pytest.mark.skipif(not CHROMIUM, reason="there is no chromium on this machine"),
-]
+pytestmark = MARKS
 
 
 @pytest_asyncio.fixture
@@ -54,36 +40,8 @@ async def site(core: Core, tmp_path: Path) -> AsyncIterator[Core]:
             for number in range(rng.choice((1, 2, 4))):
                 at = ctx.now - timedelta(days=rng.randrange(1, 90) + gap * number)
                 await add_order(ctx, customer, at, round(rng.uniform(15, 90), 2))
-    with socket.socket() as trial:
-        trial.bind(("127.0.0.1", 0))
-        port = trial.getsockname()[1]
-    settings = load_settings({"MAILWRIGHT_PORT": str(port), "MAILWRIGHT_DATA_DIR": str(tmp_path)})
-    links = Links(base_url=f"http://127.0.0.1:{port}", secret=core.links.secret)
-    served, stop = replace(core, links=links), asyncio.Event()
-    serving = asyncio.create_task(serve(create_app(served), settings, stop))
-    async with asyncio.timeout(10):
-        while True:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                await asyncio.sleep(0.05)
-            else:
-                writer.close()
-                break
-    yield served
-    stop.set()
-    await serving
-
-
-async def signed_in(chromium: Browser, site: Core, size: str, trouble: list[str]) -> Page:
-    width, height = SIZES[size]
-    page = await chromium.new_page(viewport={"width": width, "height": height})
-    page.on("console", lambda said: said.type == "error" and trouble.append(said.text))
-    page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on("response", lambda got: got.status > 399 and trouble.append(got.url))
-    await page.goto(sign_in_link(site, "alpha", "Mia"))
-    await page.wait_for_url("**/app/")
-    return page
+    async with served(core, tmp_path) as site:
+        yield site
 
 
 async def work(site: Core) -> None:
@@ -91,39 +49,23 @@ async def work(site: Core) -> None:
     await run_tasks(site, "alpha", Turn(seconds=60), long=True)
 
 
-async def look(page: Page, site: Core, path: str, name: str, trouble: list[str]) -> None:
-    """Screenshots of a page, and whether it fits."""
-    await page.goto(f"{site.links.base_url}{path}")
-    await page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
-    wide = await page.evaluate("document.documentElement.scrollWidth")
-    if wide > await page.evaluate("window.innerWidth"):
-        trouble.append(f"{name} is {wide} wide")
-
-
 async def test_models_in_a_browser(site: Core) -> None:
     """One shop for all of it: to serve it takes longer than to look at it."""
-    from playwright.async_api import async_playwright
-
-    SHOTS.mkdir(exist_ok=True)
     trouble: list[str] = []
-    async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-dev-shm-usage"]
-        )
+    async with launched() as chromium:
         await a_merchant_trains_it(chromium, site, trouble)
         await and_goes_back(chromium, site, trouble)
         toy.TOY.wrong = True
         await run.train(await site.detached("alpha"), ["toy"])
         for size in SIZES:
             page = await signed_in(chromium, site, size, trouble)
-            await look(page, site, "/app/models", f"models-{size}", trouble)
-            await look(page, site, "/app/models/toy", f"model-{size}", trouble)
+            await look(page, site, "/app/models", SHOTS / f"models-{size}.png", trouble)
+            await look(page, site, "/app/models/toy", SHOTS / f"model-{size}.png", trouble)
             await one_drawing_of_each_chart_is_seen(page, size)
             if size == "wide":
                 await page.emulate_media(color_scheme="dark")
-                await look(page, site, "/app/models/toy", "model-dark", trouble)
+                await look(page, site, "/app/models/toy", SHOTS / "model-dark.png", trouble)
             await page.close()
-        await chromium.close()
     assert not trouble, "\n".join(trouble)
 
 

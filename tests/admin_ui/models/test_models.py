@@ -173,6 +173,9 @@ async def test_looking_changes_nothing_and_forms_need_their_token(
         await client.see(path, status=405)
     client.csrf = ""
     await client.submit(f"{ONE}/train", status=403)
+    async with shop.tenant_scope("alpha") as ctx:
+        assert not await ctx.db.fetchval("SELECT count(*) FROM jobs_task WHERE tenant_id = 'alpha'")
+        assert not await ctx.db.fetchval("SELECT count(*) FROM models_artefact")
 
 
 async def test_another_shop_has_no_models(shop: Core, client: Browser) -> None:

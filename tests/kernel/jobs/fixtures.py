@@ -6,13 +6,11 @@ import asyncio
 import os
 import signal
 import sys
-import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Any
 
-import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -35,18 +33,8 @@ def board() -> Plugboard:
 
 @pytest.fixture(scope="session")
 def database_url(servers: ServerUrls, board: Plugboard) -> Iterator[str]:
-    name = f"{database.unique_name()}_{uuid.uuid4().hex[:8]}"  # two folders use this
-
-    async def make() -> str:
-        url = await database.clone(servers.database_url, board, name)
-        conn: asyncpg.Connection[Any] = await asyncpg.connect(url)
-        await conn.execute(probe.TABLE)
-        await conn.close()
-        return url
-
-    yield asyncio.run(make())
-    with suppress(OSError):
-        asyncio.run(database.drop(servers.database_url, name))
+    with database.own(servers.database_url, board, probe.TABLE) as url:
+        yield url
 
 
 @pytest_asyncio.fixture

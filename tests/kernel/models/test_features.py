@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -19,6 +15,7 @@ from kernel.models import files
 from kernel.models.features import FEATURES, features
 from kernel.models.history import before, history, named
 from kernel.models.measure import future, matrix, measures, reliability
+from kernel.testing.clock import server_zone
 from kernel.testing.models import AS_OF, shop
 
 DAY = timedelta(days=1)
@@ -29,18 +26,6 @@ def table(lines: pl.DataFrame) -> pl.DataFrame:
     known = files.clean(lines, AS_OF)
     frame = named(known, features(known, AS_OF))
     return frame.with_columns(pl.col("customer_id").cast(pl.String)).sort("customer_id")
-
-
-@contextmanager
-def server_time(zone: str) -> Iterator[None]:
-    old = os.environ.get("TZ")
-    os.environ["TZ"] = zone
-    time.tzset()
-    try:
-        yield
-    finally:
-        os.environ.pop("TZ") if old is None else os.environ.update(TZ=old)
-        time.tzset()
 
 
 @settings(max_examples=15, deadline=None)
@@ -67,7 +52,7 @@ def test_what_must_not_change_a_feature(seed: int, zone: str) -> None:
     assert_frame_equal(
         told, table(pl.concat([later, lines], how="vertical_relaxed")), check_exact=True
     )
-    with server_time(zone):
+    with server_zone(zone):
         assert_frame_equal(told, table(lines), check_exact=True)
 
 

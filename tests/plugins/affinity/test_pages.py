@@ -2,20 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest_asyncio
-
 from kernel.tenancy.core import Core
 from tests.admin_ui.browser import Browser, browser, sign_in
 from tests.plugins.affinity.stored import shop
-
-
-@pytest_asyncio.fixture
-async def client(core: Core) -> AsyncIterator[Browser]:
-    async with browser(core) as client:
-        await sign_in(client, core, "alpha")
-        yield client
 
 
 async def test_pairs(core: Core, client: Browser) -> None:
@@ -68,5 +57,12 @@ async def test_bravo_sees_nothing(core: Core) -> None:
     await shop(core)
     async with browser(core) as client:
         await sign_in(client, core, "bravo")
-        await client.see("/app/x/affinity/", 404)
-        await client.see("/app/x/affinity/product?sku=tea", 404)
+        pages = [
+            await client.see("/app/x/affinity/", 404),
+            await client.see("/app/x/affinity/product?sku=tea", 404),
+            await client.see("/app/customers"),
+        ]
+    assert not any(word in page for page in pages for word in ("Tea pot", "Oolong", "ada"))
+    async with core.tenant_scope("bravo") as ctx:
+        assert not await ctx.db.fetchval("SELECT count(*) FROM profiles_trait")
+        assert not await ctx.db.fetchval("SELECT count(*) FROM models_artefact")

@@ -1,22 +1,19 @@
 """What must make no difference: the order of rows, the kind of ids, the server's zone, the future."""
 
-import os
-import time
 from datetime import timedelta
 
 import polars as pl
-import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.sdk import clean_orders
+from kernel.testing.clock import server_zone
 from plugins.affinity.model import MODEL
 from tests.plugins.affinity.shop import AS_OF, many
+from tests.plugins.alike import alike
 
 RAW = many(40, 15)
-quiet = settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+quiet = settings(max_examples=12, deadline=None)
 
 
 def outcome(raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
@@ -30,24 +27,19 @@ def outcome(raw: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
     return found, MODEL.recommend(history, AS_OF, baskets, 5, None)
 
 
-def same(one: tuple[pl.DataFrame, pl.DataFrame], other: tuple[pl.DataFrame, pl.DataFrame]) -> None:
-    for left, right in zip(one, other, strict=True):
-        assert left.equals(right)
-
-
 WHOLE = outcome(RAW)
 
 
 @quiet
 @given(st.integers(0, 10_000))
 def test_the_order_of_rows(seed: int):
-    same(outcome(RAW.sample(fraction=1, shuffle=True, seed=seed)), WHOLE)
+    assert alike(outcome(RAW.sample(fraction=1, shuffle=True, seed=seed)), WHOLE)
 
 
 @quiet
 @given(st.sets(st.sampled_from(["customer_id", "order_id", "sku"])))
 def test_the_kind_of_ids(names: set[str]):
-    same(outcome(RAW.with_columns(pl.col(name).cast(pl.String) for name in names)), WHOLE)
+    assert alike(outcome(RAW.with_columns(pl.col(name).cast(pl.String) for name in names)), WHOLE)
 
 
 @quiet
@@ -61,7 +53,9 @@ def test_rows_of_the_future(seed: int, count: int):
         quantity=pl.lit(seed % 5 + 1, pl.Int64),
         ordered_at=pl.lit(AS_OF) + timedelta(hours=seed % 500),
     ).select(RAW.columns)
-    same(outcome(pl.concat([RAW, later]).sample(fraction=1, shuffle=True, seed=seed)), WHOLE)
+    assert alike(
+        outcome(pl.concat([RAW, later]).sample(fraction=1, shuffle=True, seed=seed)), WHOLE
+    )
 
 
 def test_what_was_learned_is_the_same_to_the_last_byte():
@@ -72,18 +66,12 @@ def test_what_was_learned_is_the_same_to_the_last_byte():
     assert len({one.artefact for one in trained}) == 1  # type: ignore[union-attr]
 
 
-def test_the_servers_time_zone(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("TZ", "Pacific/Auckland")
-    time.tzset()
-    try:
-        same(outcome(RAW), WHOLE)
-    finally:
-        monkeypatch.undo()
-        time.tzset()
-    assert os.environ.get("TZ") != "Pacific/Auckland"
+def test_the_servers_time_zone():
+    with server_zone("Pacific/Auckland"):
+        assert alike(outcome(RAW), WHOLE)
 
 
 @quiet
 @given(st.sampled_from(["Asia/Tokyo", "America/New_York", "UTC"]))
 def test_moments_with_an_offset(zone: str):
-    same(outcome(RAW.with_columns(pl.col("ordered_at").dt.convert_time_zone(zone))), WHOLE)
+    assert alike(outcome(RAW.with_columns(pl.col("ordered_at").dt.convert_time_zone(zone))), WHOLE)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
-import pytest_asyncio
-
 from kernel.sdk import Context, find_customer
 from kernel.tenancy.core import Core
 from tests.admin_ui.browser import HOSTILE, Browser, browser, sign_in
@@ -13,13 +9,6 @@ from tests.plugins.churn.shop import rows
 from tests.plugins.churn.stored import shop
 
 PAGE = "/app/x/churn/"
-
-
-@pytest_asyncio.fixture
-async def client(core: Core) -> AsyncIterator[Browser]:
-    async with browser(core) as client:
-        await sign_in(client, core, "alpha")
-        yield client
 
 
 async def named(ctx: Context, name: str) -> int:

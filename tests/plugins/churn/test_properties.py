@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.sdk import Trained, clean_orders
+from kernel.testing.clock import server_zone
 from kernel.testing.models import check_model
 from plugins.churn.manifest import ChurnSettings
 from plugins.churn.model import MODEL
+from tests.plugins.alike import alike
 from tests.plugins.churn.shop import AS_OF, many
 
 RAW = many(70, after=30)
-quiet = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+quiet = settings(max_examples=8, deadline=None)
 
 
 def outcome(raw: pl.DataFrame) -> tuple[bytes, pl.DataFrame]:
@@ -32,11 +31,6 @@ def outcome(raw: pl.DataFrame) -> tuple[bytes, pl.DataFrame]:
     return trained.artefact, scores.with_columns(customer_id=names).sort("customer_id")
 
 
-def same(one: tuple[bytes, pl.DataFrame], other: tuple[bytes, pl.DataFrame]) -> None:
-    assert one[0] == other[0]
-    assert one[1].equals(other[1])
-
-
 WHOLE = outcome(RAW)
 
 
@@ -47,13 +41,13 @@ def test_keeps_the_contract_of_models():
 @quiet
 @given(st.integers(0, 10_000))
 def test_the_order_of_rows(seed: int):
-    same(outcome(RAW.sample(fraction=1, shuffle=True, seed=seed)), WHOLE)
+    assert alike(outcome(RAW.sample(fraction=1, shuffle=True, seed=seed)), WHOLE)
 
 
 @quiet
 @given(st.sets(st.sampled_from(["customer_id", "order_id"]), min_size=1))
 def test_the_kind_of_ids(names: set[str]):
-    same(outcome(RAW.with_columns(pl.col(name).cast(pl.String) for name in names)), WHOLE)
+    assert alike(outcome(RAW.with_columns(pl.col(name).cast(pl.String) for name in names)), WHOLE)
 
 
 @quiet
@@ -67,7 +61,7 @@ def test_other_ids(shift: int):
         for old, new in zip(RAW["customer_id"], other["customer_id"], strict=True)
     }
     named = scores.with_columns(pl.col("customer_id").replace_strict(back)).sort("customer_id")
-    same((artefact, named), WHOLE)
+    assert alike((artefact, named), WHOLE)
 
 
 @quiet
@@ -80,25 +74,22 @@ def test_rows_of_the_future(seed: int, count: int):
         ordered_at=pl.lit(AS_OF) + timedelta(hours=seed % 900),
         amount=pl.col("amount") * (1 if seed % 2 else -1000),
     ).select(RAW.columns)
-    same(outcome(pl.concat([RAW, later]).sample(fraction=1, shuffle=True, seed=seed)), WHOLE)
+    assert alike(
+        outcome(pl.concat([RAW, later]).sample(fraction=1, shuffle=True, seed=seed)), WHOLE
+    )
 
 
 def test_what_never_happened_yet():
-    same(outcome(RAW.filter(pl.col("ordered_at") < AS_OF)), WHOLE)
+    assert alike(outcome(RAW.filter(pl.col("ordered_at") < AS_OF)), WHOLE)
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/Los_Angeles"])
-def test_the_servers_time_zone(monkeypatch: pytest.MonkeyPatch, zone: str):
-    monkeypatch.setenv("TZ", zone)
-    time.tzset()
-    try:
-        same(outcome(RAW), WHOLE)
-    finally:
-        monkeypatch.undo()
-        time.tzset()
+def test_the_servers_time_zone(zone: str):
+    with server_zone(zone):
+        assert alike(outcome(RAW), WHOLE)
 
 
 @quiet
 @given(st.sampled_from(["Asia/Tokyo", "America/New_York", "UTC"]))
 def test_moments_with_an_offset(zone: str):
-    same(outcome(RAW.with_columns(pl.col("ordered_at").dt.convert_time_zone(zone))), WHOLE)
+    assert alike(outcome(RAW.with_columns(pl.col("ordered_at").dt.convert_time_zone(zone))), WHOLE)

@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
-
-import pytest_asyncio
 
 from kernel.tenancy.core import Core
 from kernel.testing.seed import add_tenant
 from tests.admin_ui.browser import Browser, browser, sign_in
 from tests.plugins.rfm.stored import ADA, BOB, EVE, bought, shop
-
-
-@pytest_asyncio.fixture
-async def client(core: Core) -> AsyncIterator[Browser]:
-    async with browser(core) as client:
-        await sign_in(client, core, "alpha")
-        yield client
 
 
 async def test_all_segments(core: Core, client: Browser) -> None:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import time
 from datetime import timedelta
 
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kernel.sdk import Trained, clean_orders
+from kernel.testing.clock import server_zone
 from kernel.testing.models import AS_OF, shop
 from plugins.rfm.model import MODEL
+from tests.plugins.alike import alike
 
 RAW = shop(70, seed=9)
 quiet = settings(max_examples=12, deadline=None)
@@ -28,24 +28,20 @@ def outcome(raw: pl.DataFrame) -> tuple[pl.DataFrame, bytes]:
     return found.with_columns(customer_id=names).sort("customer_id"), trained.artefact
 
 
-def same(one: tuple[pl.DataFrame, bytes], other: tuple[pl.DataFrame, bytes]) -> None:
-    assert one[0].equals(other[0]) and one[1] == other[1]
-
-
 WHOLE = outcome(RAW)
 
 
 @quiet
 @given(st.integers(0, 10_000))
 def test_the_order_of_rows(seed: int):
-    same(outcome(RAW.sample(fraction=1, shuffle=True, seed=seed)), WHOLE)
+    assert alike(outcome(RAW.sample(fraction=1, shuffle=True, seed=seed)), WHOLE)
 
 
 @quiet
 @given(st.sets(st.sampled_from(["customer_id", "sku"])), st.integers(0, 10_000))
 def test_the_kind_of_ids(names: set[str], seed: int):
     texts = RAW.with_columns(pl.col(name).cast(pl.String) for name in names)
-    same(outcome(texts.sample(fraction=1, shuffle=True, seed=seed)), WHOLE)
+    assert alike(outcome(texts.sample(fraction=1, shuffle=True, seed=seed)), WHOLE)
 
 
 @quiet
@@ -54,7 +50,7 @@ def test_other_ids_carry_the_same_segments(step: int):
     found, artefact = outcome(RAW.with_columns(customer_id=(70 - pl.col("customer_id")) * step))
     assert artefact == WHOLE[1]
     back = 70 - found["customer_id"].cast(pl.Int64) // step
-    same(
+    assert alike(
         (found.with_columns(customer_id=back.cast(pl.String)).sort("customer_id"), artefact), WHOLE
     )
 
@@ -68,20 +64,17 @@ def test_rows_of_the_future(seed: int, count: int):
         order_id=pl.lit("later") + pl.int_range(pl.len()).cast(pl.String),
         unit_price=pl.lit(float(seed % 997 + 1)),
     )
-    same(outcome(pl.concat([RAW, later]).sample(fraction=1, shuffle=True, seed=seed)), WHOLE)
+    assert alike(
+        outcome(pl.concat([RAW, later]).sample(fraction=1, shuffle=True, seed=seed)), WHOLE
+    )
 
 
 @quiet
 @given(st.sampled_from(["Asia/Tokyo", "America/New_York", "Pacific/Auckland", "UTC"]))
 def test_moments_with_an_offset_and_the_servers_zone(zone: str):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TZ", zone)
-        time.tzset()
-        try:
-            same(outcome(RAW.with_columns(pl.col("ordered_at").dt.convert_time_zone(zone))), WHOLE)
-        finally:
-            patch.undo()
-            time.tzset()
+    with server_zone(zone):
+        moved = RAW.with_columns(pl.col("ordered_at").dt.convert_time_zone(zone))
+        assert alike(outcome(moved), WHOLE)
 
 
 @quiet
