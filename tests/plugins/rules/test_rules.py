@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
@@ -203,7 +202,8 @@ def test_without_settings_the_defaults_decide() -> None:
     assert decide_batch(bare, [candidate()]) == decide_batch(frame(), [candidate()])
 
 
-def test_decides_50_000_in_well_under_two_seconds() -> None:
+def test_a_batch_makes_the_options_of_each_choice_once() -> None:
+    """Which is most of what deciding 50,000 takes; the time itself is measured in bench/pipeline.py."""
     context = frame()
     batch = [
         candidate(
@@ -213,11 +213,10 @@ def test_decides_50_000_in_well_under_two_seconds() -> None:
             days_since_mail=float(i % 40) if i % 3 else None,
             mails_30d=i % 5,
         )
-        for i in range(50_000)
+        for i in range(1000)
     ]
-    start = time.process_time()
-    for at in range(0, len(batch), 1000):
-        decide_batch(context, batch[at : at + 1000])
-    took = time.process_time() - start
-    print(f"{took / 50_000 * 1e6:.2f} µs a candidate")
-    assert took < 2.0
+    decided = decide_batch(context, batch)
+    assert len(decided) == 1000
+    choices = {one.chosen for one in decided}
+    assert len(choices) > 1
+    assert len({id(one.options) for one in decided}) == len(choices)

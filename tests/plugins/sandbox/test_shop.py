@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from datetime import date
 from pathlib import Path
 
@@ -42,12 +41,6 @@ def test_a_later_customer_never_changes_an_earlier_one() -> None:
     assert seen(many, 50).equals(seen(many).tail(30))
     for name in ("rate", "drop", "pull", "patience", "taste", "favourites", "habit"):
         assert (getattr(few, name) == getattr(many, name)[:50]).all(), name
-
-
-def test_five_thousand_customers_take_little_time() -> None:
-    before = time.perf_counter()
-    make_shop(seed=99, until=UNTIL)
-    assert time.perf_counter() - before < 10
 
 
 def test_the_frames_fit_together(shop: Shop) -> None:
