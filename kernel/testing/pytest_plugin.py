@@ -21,6 +21,7 @@ from kernel.testing.seed import add_tenant
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
+    from kernel.db.uow import Pool
     from kernel.plugboard.board import Plugboard
     from kernel.runtime.embedded import ServerUrls
     from kernel.tenancy.core import Core
@@ -73,30 +74,40 @@ def clock() -> TurnedClock:
     return TurnedClock()
 
 
+@pytest_asyncio.fixture(scope="session")
+async def pools() -> AsyncIterator[dict[str, Pool]]:
+    """Open pools by the URL of the database: to connect for each test takes longer than most tests."""
+    opened: dict[str, Pool] = {}
+    yield opened
+    for pool in opened.values():
+        await pool.close()
+
+
 @pytest_asyncio.fixture
-async def core(database_url: str, board: Plugboard, clock: TurnedClock) -> AsyncIterator[Core]:
+async def core(
+    database_url: str, board: Plugboard, clock: TurnedClock, pools: dict[str, Pool]
+) -> AsyncIterator[Core]:
     """A Core with the tenants alpha and bravo; the database is emptied afterwards."""
     from kernel.db.uow import Pool
     from kernel.tenancy.core import Core, Links
 
-    pool = await Pool(database_url, size=8).open()
+    if database_url not in pools:
+        pools[database_url] = await Pool(database_url, size=8).open()
+    pool = pools[database_url]
     core = Core(
         pool=pool,
         board=board,
         links=Links(base_url="http://mail.test", secret=SECRET),
         clock=clock,
     )
+    mandatory = board.enabled({})
     try:
-        await _empty(pool)
-        mandatory = board.enabled({})
         await add_tenant(core, "alpha", sorted(set(board.plugins) - mandatory))
         await add_tenant(core, "bravo")
         yield core
-        seen = await _rows_of(pool, "bravo")
-        assert not seen, f"bravo, who did nothing, has rows in {', '.join(seen)}"
-        await _empty(pool)
     finally:
-        await pool.close()
+        seen = await database.empty(pool, "bravo")
+    assert not seen, f"bravo, who did nothing, has rows in {', '.join(seen)}"
 
 
 @pytest_asyncio.fixture
@@ -104,27 +115,3 @@ async def alpha(core: Core) -> AsyncIterator[TenantScope]:
     """An open scope of the tenant alpha, committed at the end of the test."""
     async with core.tenant_scope("alpha", actor="tester") as ctx:
         yield ctx
-
-
-async def _empty(pool: object) -> None:
-    from kernel.db.uow import Pool
-
-    assert isinstance(pool, Pool)
-    async with pool.unit_of_work(role=None) as unit:
-        await unit.execute(database.EMPTY)
-
-
-async def _rows_of(pool: object, tenant: str) -> list[str]:
-    from kernel.db.uow import Pool
-
-    assert isinstance(pool, Pool)
-    found = []
-    async with pool.unit_of_work(role=None) as unit:
-        for row in await unit.fetch(database.SEEN):
-            table = row["table_name"]
-            if await unit.fetchval(
-                f"SELECT EXISTS (SELECT FROM {table} WHERE tenant_id = $1)",
-                tenant,
-            ):
-                found.append(table)
-    return found

@@ -50,8 +50,7 @@ class World:
 
     async def begin(self) -> None:
         self.clock.at = START
-        async with self.shop.pool.unit_of_work(role=None) as unit:
-            await unit.execute(database.EMPTY)
+        await database.empty(self.shop.pool)
         await add_tenant(self.shop, "alpha", ["provider", "rules", "welcome"])
         self.provider.__init__()  # type: ignore[misc]
         async with self.shop.tenant_scope("alpha") as ctx:
