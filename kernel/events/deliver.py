@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 import structlog
 
-from kernel.events.turn import WAITS, NoAnswer, attempt, sentence, wait_after
+from kernel.events.turn import ATTEMPTS, NoAnswer, attempt, sentence, wait_after
 from kernel.plugboard.parts import Failure
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ async def _handle(
 ) -> tuple[list[Any], list[Failed]]:
     """The rows done, and those failed. After the failure of a batch, each event is tried alone, so
     that one bad event holds up no other. Behind one at which the handler hangs nothing more is
-    tried now: that is put off, and does not count as an attempt.
+    tried now. That is put off for longer each time, and never dies of it.
     """
     if not given:
         return [], []
@@ -147,7 +147,8 @@ async def _handle(
     last: BaseException | None = None
     for row, event in given:
         if isinstance(last, NoAnswer):
-            failed.append(Failed(row, row["attempts"], WAITS[0], sentence(last)))
+            put_off = min(row["attempts"] + 1, ATTEMPTS - 1)
+            failed.append(Failed(row, put_off, wait_after(put_off), sentence(last)))
             continue
         if len(given) > 1:
             error = await _call(ctx, owned, [(row, event)])

@@ -18,8 +18,6 @@ VALUES ($1, $2, $3, $4::jsonb, $5, now() + $6::double precision * interval '1 se
 ON CONFLICT (tenant_id, job, key) WHERE state = 'due' AND key IS NOT NULL DO NOTHING
 RETURNING id
 """
-
-
 _WAITS = """
 SELECT EXISTS (SELECT FROM jobs_task
   WHERE tenant_id = $1 AND job = $2 AND key = $3 AND state IN ('due', 'running'))

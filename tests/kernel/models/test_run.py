@@ -73,8 +73,7 @@ async def test_a_worse_model_is_refused_and_told(core: Core) -> None:
 async def test_failures_stand_on_the_health_board_until_they_are_over(core: Core) -> None:
     await fill(core)
     ctx = await core.detached("alpha")
-    board = health.Health()
-    core.board.report = board.report
+    board = watched(core)
     toy.TOY.broken = True
     await run.nightly(ctx)
     await board.flush(core)
@@ -90,6 +89,13 @@ async def test_failures_stand_on_the_health_board_until_they_are_over(core: Core
         assert (await cards.card(tx, "toy_shelf")).state == "It says nothing yet: Products."
 
 
+def watched(core: Core) -> health.Health:
+    """What is told of failures from now on."""
+    board = health.Health()
+    core.board.report = board.report
+    return board
+
+
 async def lines(core: Core, board: health.Health) -> list[str]:
     await board.flush(core)
     async with core.tenant_scope("alpha") as tx:
@@ -98,8 +104,7 @@ async def lines(core: Core, board: health.Health) -> list[str]:
 
 async def test_the_board_names_the_fix_of_what_is_refused(core: Core) -> None:
     await fill(core)
-    board = health.Health()
-    core.board.report = board.report
+    board = watched(core)
     ctx = await core.detached("alpha")
     await run.train(ctx, ["toy"])
     toy.TOY.wrong = True
@@ -117,8 +122,7 @@ async def test_the_board_names_the_fix_of_what_is_refused(core: Core) -> None:
 
 async def test_the_board_says_when_a_model_is_stale(core: Core, clock: TurnedClock) -> None:
     ids = await fill(core)
-    board = health.Health()
-    core.board.report = board.report
+    board = watched(core)
     await run.nightly(await core.detached("alpha"))
     clock.turn(days=50)  # no worker ran at night
     async with core.tenant_scope("alpha") as tx:
@@ -135,8 +139,7 @@ async def test_the_board_says_when_a_model_is_stale(core: Core, clock: TurnedClo
 
 async def test_a_model_that_cannot_learn_any_more_is_told(core: Core) -> None:
     await fill(core)
-    board = health.Health()
-    core.board.report = board.report
+    board = watched(core)
     await run.train(await core.detached("alpha"), ["toy"])
     async with core.tenant_scope("alpha") as tx:
         await tx.db.execute("DELETE FROM profiles_order WHERE tenant_id = 'alpha'")
@@ -148,8 +151,7 @@ async def test_a_model_that_cannot_learn_any_more_is_told(core: Core) -> None:
 
 async def test_a_training_by_hand_that_fails_is_raised_and_told(core: Core) -> None:
     await fill(core)
-    board = health.Health()
-    core.board.report = board.report
+    board = watched(core)
     toy.TOY.broken = True
     with pytest.raises(RuntimeError):
         await run.train(await core.detached("alpha"), ["toy"])
@@ -166,8 +168,7 @@ async def test_a_training_by_hand_that_fails_is_raised_and_told(core: Core) -> N
 
 async def test_going_back_ends_what_scoring_failed_at(core: Core) -> None:
     await fill(core)
-    board = health.Health()
-    core.board.report = board.report
+    board = watched(core)
     ctx = await core.detached("alpha")
     await run.train(ctx, ["toy"])
     await run.train(ctx, ["toy"])
