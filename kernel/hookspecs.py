@@ -27,9 +27,17 @@ import pluggy
 if TYPE_CHECKING:
     import click
 
-    from kernel.contracts.campaigns import CampaignType
+    from kernel.contracts.campaigns import Brief, CampaignType, Written
     from kernel.contracts.context import Context
-    from kernel.contracts.decisions import Candidate, DecideContext, Decision, Verdict
+    from kernel.contracts.decisions import (
+        Advice,
+        Candidate,
+        DecideContext,
+        Decision,
+        Guarded,
+        Pending,
+        Verdict,
+    )
     from kernel.contracts.delivery import Channel, MessageVars, Outgoing
     from kernel.contracts.events import Event
     from kernel.contracts.models import Model
@@ -126,6 +134,17 @@ def commands() -> Sequence[click.Command]:  # type: ignore[empty-body]
 # --- Deciding ------------------------------------------------------------------------------------
 
 
+@hook(Policy.COLLECT)
+async def consult(  # type: ignore[empty-body]
+    ctx: Context, given: DecideContext, candidates: Sequence[Candidate]
+) -> Sequence[Advice | Pending | None]:
+    """Ask the world before deciding: one answer per candidate, in their order. Called outside any
+    transaction, again and again for those that are `Pending`, also after a crash: keep what was asked
+    and answered in tables of your own, by `message_id`. The answer is stored, and comes to your
+    `decide` as `candidate.advice`; a replay reads the stored one.
+    """
+
+
 @hook(Policy.FIRST)
 async def decide(
     ctx: DecideContext, candidates: Sequence[Candidate]
@@ -136,6 +155,19 @@ async def decide(
 
 
 # --- Guarding ------------------------------------------------------------------------------------
+
+
+@hook(Policy.CHAIN)
+async def adjust_decisions(  # type: ignore[empty-body]
+    ctx: Context,
+    given: DecideContext,
+    candidates: Sequence[Candidate],
+    decisions: Sequence[Guarded],
+) -> Sequence[Guarded]:
+    """Guardrails: return `decisions` narrowed, each change told by a `Change`. A send may become none,
+    or later; an offer may shrink or go; an offer that may be made gets a `Grant`. Nothing may grow: the
+    kernel undoes what does. In the transaction that records the decisions.
+    """
 
 
 @hook(Policy.VETO)
@@ -149,6 +181,14 @@ async def compliance_rules(  # type: ignore[empty-body]
 
 
 # --- Composing -----------------------------------------------------------------------------------
+
+
+@hook(Policy.FIRST)
+async def write_copy(ctx: Context, briefs: Sequence[Brief]) -> Sequence[Written | Pending | None]:  # type: ignore[empty-body]
+    """Words for variants, in their order; None where another should write. Called outside any
+    transaction, again for those that are `Pending`, also after a crash. What is written is checked:
+    numbers, prices, links and dates come from slots, and urgency needs an offer that ends.
+    """
 
 
 @hook(Policy.CHAIN)

@@ -4,14 +4,19 @@ What is listed in `__all__` is the promise `api = ">=1.0,<2"` of a manifest spea
 """
 
 from kernel.contracts.base import Frozen, canonical, digest, new_id
-from kernel.contracts.campaigns import Campaign, CampaignType, Copy
+from kernel.contracts.campaigns import Brief, Campaign, CampaignType, Copy, Written
 from kernel.contracts.context import Clock, Context, Database
 from kernel.contracts.decisions import (
     Action,
+    Advice,
     Candidate,
+    Change,
     DecideContext,
     Decision,
+    Grant,
+    Guarded,
     Option,
+    Pending,
     Scalar,
     Verdict,
 )
@@ -58,6 +63,7 @@ from kernel.contracts.models import (
     Slot,
     Trained,
 )
+from kernel.contracts.offers import Offer, offer_of
 from kernel.contracts.plugins import (
     API_VERSION,
     Erased,
@@ -123,15 +129,18 @@ __all__ = [
     "PRODUCTS",
     "Abstained",
     "Action",
+    "Advice",
     "Audience",
     "Bin",
     "Brand",
+    "Brief",
     "Campaign",
     "CampaignFinished",
     "CampaignProposed",
     "CampaignType",
     "Candidate",
     "Card",
+    "Change",
     "Channel",
     "Clock",
     "ClockSet",
@@ -154,6 +163,8 @@ __all__ = [
     "Forbidden",
     "Formats",
     "Frozen",
+    "Grant",
+    "Guarded",
     "History",
     "ImportFinished",
     "InvalidConfig",
@@ -168,11 +179,13 @@ __all__ = [
     "Model",
     "NoSettings",
     "NotFound",
+    "Offer",
     "Option",
     "OrderPlaced",
     "Outcome",
     "Outgoing",
     "Panel",
+    "Pending",
     "Progress",
     "Receipt",
     "Recipient",
@@ -192,6 +205,7 @@ __all__ = [
     "Unavailable",
     "Verdict",
     "Where",
+    "Written",
     "append_only",
     "approvals",
     "artefact_in_use",
@@ -228,6 +242,7 @@ __all__ = [
     "messages",
     "new_id",
     "note_offers",
+    "offer_of",
     "open_engine",
     "order_lines",
     "place_orders",

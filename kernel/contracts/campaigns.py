@@ -49,7 +49,13 @@ class CampaignType(Frozen):
     """One sentence a merchant reads: what it does for the shop."""
     audience: Audience
     copies: dict[str, Copy]
-    """tone -> words. The deciders choose among these tones."""
+    """Variant -> words. A variant is a tone, or tone, `offer` and language with dots between:
+    `friendly`, `friendly.offer`, `friendly.de`, `friendly.offer.de`. The deciders choose among the tones.
+    """
+    offers: tuple[str, ...] = ()
+    """The offers that deciders may ask for, such as `percent/10`; made only where a guardrail grants."""
+    brief: str = ""
+    """For who writes the copy: what the mail must achieve and what it must not say."""
     rationale: str = "{{ audience }} customers match."
     """A sentence with the slots `audience`, `shop_name` and those of the settings."""
     confidence: float = 0.5
@@ -72,3 +78,34 @@ class Campaign(Frozen):
     title: str
     status: CampaignStatus
     proposed_at: datetime
+
+
+class Brief(Frozen):
+    """What a copywriter is told of one variant. Holds nothing of a customer."""
+
+    campaign: Campaign
+    variant: str
+    kind: CampaignType
+    fallback: Copy
+    """The campaign type's own words: what is used when nobody writes better ones."""
+    tone: str
+    segment: str = ""
+    """A customer segment (`rfm.segment`), or empty for everybody."""
+    language: str = "en"
+    offer: bool = False
+    """Whether everybody who gets this variant gets an offer, in the offer's slots."""
+    offer_ends: bool = False
+    """Whether that offer really ends; else nothing may sound urgent."""
+    slots: tuple[str, ...] = ()
+    """The slots that may be used."""
+
+
+class Written(Frozen):
+    """Copy for one variant, and what it took to write it. `copy` None: none, `fallback` says why."""
+
+    copy: Copy | None
+    model: str = ""
+    prompt_hash: str = ""
+    tokens: int = 0
+    cost_micros: int = 0
+    fallback: str = ""

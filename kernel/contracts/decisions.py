@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
+
+import msgspec
 
 from kernel.contracts.base import Frozen
 from kernel.contracts.campaigns import Campaign
@@ -20,16 +22,43 @@ class Action(Frozen):
     campaign_type: str = ""
     tone: str = ""
     offer: str = ""
-    """The name of an offer, or empty for none."""
+    """The name of an offer, such as `percent/10` (kernel/contracts/offers.py), or empty for none."""
     send_at: datetime | None = None
-    """Not before this time; None for as soon as it is approved."""
+    """Wait: not before this time; None for as soon as it is approved."""
 
 
 class Option(Frozen):
     """A possible action and the probability with which the policy chose it."""
 
     action: Action
-    probability: float
+    probability: Annotated[float, msgspec.Meta(ge=0, le=1)]
+
+
+class Advice(Frozen):
+    """What a plugin found out for a decision by asking the world, as it is stored and replayed."""
+
+    plugin: str
+    id: UUID
+    """Of the stored answer; one answer may advise about many customers."""
+    answer: str
+    """The raw answer, which only the plugin's own `decide` reads. Empty when there is none."""
+    model: str = ""
+    prompt_hash: str = ""
+    fallback: str = ""
+    """Why there is no answer, if there is none."""
+    tokens: int = 0
+    cost_micros: int = 0
+    """What the whole answer cost, in millionths of a US dollar."""
+    shared: int = 1
+    """Among how many customers the answer is shared."""
+
+
+class Pending(Frozen):
+    """The answer is under way: ask again later."""
+
+    reason: str = ""
+    again_in: float = 5.0
+    """Seconds."""
 
 
 class Candidate(Frozen):
@@ -41,6 +70,8 @@ class Candidate(Frozen):
     occasion: str
     features: dict[str, Scalar]
     """See docs/features.md for names and units. Holds no name, email or address."""
+    advice: tuple[Advice, ...] = ()
+    """What plugins answered to `consult`, at most one a plugin."""
 
 
 class Decision(Frozen):
@@ -54,10 +85,13 @@ class Decision(Frozen):
     """Plugin-chosen name and version of the rule set or model, e.g. `rules/3`."""
     model: str = ""
     prompt_hash: str = ""
+    confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] = 0.5
+    """How sure the decider is that the merchant would agree."""
     fallback: str = ""
     """Why a better decider did not answer, if one should have."""
     tokens: int = 0
-    cost_micros: int = 0
+    cost_micros: int | float = 0
+    """This customer's share of what the answers cost, in millionths of a US dollar."""
 
 
 class Change(Frozen):
@@ -70,6 +104,19 @@ class Change(Frozen):
     asked: Action
     allowed: Action
     reason: str
+    breach: bool = False
+    """The decider asked for what it knew to be forbidden: counts against autonomy."""
+
+
+class Grant(Frozen):
+    """A plugin's word that an offer may be made, and that its cost is set aside."""
+
+    plugin: str
+    offer: str
+    reserved: float = 0.0
+    """In the tenant's currency."""
+    expires_at: datetime | None = None
+    """When the offer ends; None: it does not, so nothing may be called urgent."""
 
 
 class Guarded(Frozen):
@@ -79,6 +126,8 @@ class Guarded(Frozen):
     action: Action
     changes: tuple[Change, ...] = ()
     held_out: bool = False
+    grant: Grant | None = None
+    """Without one for exactly `action.offer`, no offer is made."""
 
 
 class DecideContext(Frozen):

@@ -9,7 +9,8 @@ from typing import Any, get_args
 
 import msgspec
 
-from kernel.contracts.decisions import Decision, Outcome, Verdict
+from kernel.contracts.campaigns import Written
+from kernel.contracts.decisions import Advice, Decision, Guarded, Outcome, Pending, Verdict
 from kernel.contracts.delivery import MessageVars
 from kernel.contracts.plugins import Erased, Export
 from kernel.plugboard.plans import ARGUMENTS
@@ -17,6 +18,9 @@ from kernel.plugboard.plans import ARGUMENTS
 Check = Callable[[Any, Sequence[Any]], None]
 
 _CANDIDATES = ARGUMENTS["decide"].index("candidates")
+_ASKED = ARGUMENTS["consult"].index("candidates")
+_GUARDED = ARGUMENTS["adjust_decisions"].index("decisions")
+_BRIEFS = ARGUMENTS["write_copy"].index("briefs")
 _BATCH = ARGUMENTS["compliance_rules"].index("batch")
 _VALUES = ARGUMENTS["template_vars"].index("values")
 _HEADER_NAME = re.compile(r"[!-9;-~]+")  # RFC 5322: printable, no colon
@@ -87,6 +91,29 @@ def _message_vars(answer: Any, given: Sequence[Any]) -> None:
                 raise Nonsense(f"answered a header {name!r} that would break the message")
 
 
+def _each(place: int, *kinds: type) -> Check:
+    """A check for one answer an item, each of these types (or None) and valid as a whole."""
+    decoders: dict[type, Any] = {kind: msgspec.msgpack.Decoder(kind).decode for kind in kinds}
+
+    def check(answer: Any, given: Sequence[Any]) -> None:
+        last = None
+        for one in _sequence(answer, len(given[place]), kinds[0]):
+            if one is last:
+                continue
+            last = one
+            if one is None and type(None) in kinds:
+                continue
+            if type(one) not in decoders:
+                raise Nonsense(f"answered {type(one).__name__}, not {kinds[0].__name__}")
+            try:
+                decoders[type(one)](_encode(one))
+            except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
+                wrong = f"answered a {type(one).__name__} that is not valid: {error}"
+                raise Nonsense(wrong) from error
+
+    return check
+
+
 def _one(kind: type) -> Check:
     def check(answer: Any, given: Sequence[Any]) -> None:
         if type(answer) is not kind:
@@ -96,7 +123,10 @@ def _one(kind: type) -> Check:
 
 
 CHECKS: dict[str, Check] = {
+    "consult": _each(_ASKED, Advice, Pending, type(None)),
     "decide": _decisions,
+    "adjust_decisions": _each(_GUARDED, Guarded),
+    "write_copy": _each(_BRIEFS, Written, Pending, type(None)),
     "compliance_rules": _verdicts,
     "template_vars": _message_vars,
     "export_customer": _one(Export),
