@@ -186,6 +186,11 @@ class Model(Protocol):
 class Judging(Protocol):
     """A Model that can also judge an artefact it trained earlier, so that old and new compare."""
 
+    learns_outcomes: bool
+    """False: it learns from how customers stand, never from what they did next. Then it may be judged by
+    days that lie before the end of its training.
+    """
+
     def judge(
         self, artefact: bytes, history: History, as_of: datetime, horizon: int
     ) -> dict[str, float]:

@@ -260,7 +260,12 @@ def _learn(
         trained = model.train(history, now, settings)
     judged = None
     seen = used is None or used.trained is None or used.trained.trained_to > then
-    if body is not None and not seen and not evaluation.missing and isinstance(model, Judging):
+    if (
+        body is not None
+        and not evaluation.missing
+        and isinstance(model, Judging)
+        and not (seen and model.learns_outcomes)
+    ):
         judged = model.judge(body, history, then, horizon)
     return evaluation, trained, judged
 

@@ -47,6 +47,7 @@ class Affinity:
     )
     needs: frozenset[Any] = frozenset({"lines", "products"})
     traits = _TRAITS
+    learns_outcomes = True
 
     def horizon(self, history: History, as_of: datetime) -> int:
         """1.5 times the median gap between a customer's orders, 30 to 90 days."""

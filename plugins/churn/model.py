@@ -47,6 +47,7 @@ class ChurnModel:
     )
     needs: frozenset[Any] = frozenset()
     traits = _TRAITS
+    learns_outcomes = True
 
     def horizon(self, history: History, as_of: datetime) -> int:
         """One and a half of the shop's usual pauses, 30 to 180 days."""

@@ -33,6 +33,7 @@ class RfmModel:
     about = "Groups of customers by how recently, how often and for how much they bought, the best first."
     needs: frozenset[Any] = frozenset()
     traits = _TRAITS
+    learns_outcomes = False
 
     def horizon(self, history: History, as_of: datetime) -> int:
         """90 days."""

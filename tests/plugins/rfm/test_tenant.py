@@ -98,6 +98,24 @@ async def test_members_are_paged_and_whole(core: Core) -> None:
             assert {one.segment for one in found} <= {name}
 
 
+async def test_an_easier_month_before_is_no_reason_to_refuse(
+    core: Core, clock: TurnedClock
+) -> None:
+    """What is in use is judged on the days that the new segmentation is judged on, not by its own old ones."""
+    await shop(core)
+    async with core.tenant_scope("alpha") as ctx:
+        changed = await ctx.db.execute(
+            """UPDATE models_artefact SET evaluation = jsonb_set(evaluation,
+                 ARRAY['metrics', evaluation ->> 'metric'], '0.99') WHERE model = 'rfm'"""
+        )
+    assert changed == "UPDATE 1"
+    clock.turn(days=7)
+    async with core.tenant_scope("alpha") as ctx:
+        await merge_orders(ctx, *frames(ctx, next_week(), "week"))
+    (version,) = await run.train(await core.detached("alpha"), ["rfm"])
+    assert version.state == "in_use", version.reason
+
+
 async def test_names_and_segments_survive_the_next_training(core: Core, clock: TurnedClock) -> None:
     ids = await shop(core)
     async with core.tenant_scope("alpha") as ctx:
