@@ -96,7 +96,7 @@ def _each(place: int, *kinds: type) -> Check:
     decoders: dict[type, Any] = {kind: msgspec.msgpack.Decoder(kind).decode for kind in kinds}
 
     def check(answer: Any, given: Sequence[Any]) -> None:
-        last = None
+        last: Any = answer
         for one in _sequence(answer, len(given[place]), kinds[0]):
             if one is last:
                 continue
@@ -108,7 +108,7 @@ def _each(place: int, *kinds: type) -> Check:
             try:
                 decoders[type(one)](_encode(one))
             except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
-                wrong = f"answered a {type(one).__name__} that is not valid: {error}"
+                wrong = f"answered {type(one).__name__} that is not valid: {error}"
                 raise Nonsense(wrong) from error
 
     return check

@@ -17,20 +17,20 @@ FILE_LINES = 400
 # Code lines of each part of the kernel: docs/adr/0011-kernel-size.md says what counts, and what to do
 # when a test of this page fails.
 CEILINGS = {
-    "contracts": 650,
-    "plugboard": 1_300,
+    "contracts": 800,
+    "plugboard": 1_350,
     "db": 350,
     "tenancy": 1_350,
     "events": 400,
     "profiles": 1_450,
     "jobs": 950,
     "models": 1_600,
-    "pipeline": 2_000,
+    "pipeline": 3_900,
     "web": 1_100,
     "runtime": 1_250,
-    "cli": 1_250,
-    "hookspecs.py": 80,
-    "sdk.py": 270,
+    "cli": 1_600,
+    "hookspecs.py": 110,
+    "sdk.py": 320,
     "__init__.py": 5,
 }
 NO_CODE = {
