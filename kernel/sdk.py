@@ -95,7 +95,7 @@ from kernel.models.measure import (
     measures,
     reliability,
 )
-from kernel.pipeline import approvals, campaigns, messages, variants, why
+from kernel.pipeline import approvals, campaigns, messages, variants, why, wording
 from kernel.pipeline.approvals import cancel_campaigns
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
@@ -265,6 +265,7 @@ __all__ = [
     "variants",
     "verify",
     "why",
+    "wording",
     "write_trait_frame",
     "write_traits",
 ]

@@ -5,7 +5,8 @@ r"""The core loop, from top to bottom as the stages do.
     decide     send? which tone? offer? when?               |
     guard      possible actions, hold-outs                  |  decide_batch: 1,000 at a time,
     comply     every rule, fail closed                      |  written in one transaction
-    compose    variant per customer, copy per variant      /
+    compose    variant per customer                        /
+    write      words per variant, outside a transaction    writing.write
     approve    the merchant's word                         approvals
     dispatch   claim, re-check, hand over, record          dispatch.send_batch
 
@@ -34,6 +35,7 @@ from kernel.pipeline import (
     guard,
     ledger,
     records,
+    writing,
 )
 from kernel.pipeline.batch import BATCH, Batch
 
@@ -58,7 +60,7 @@ WORK = """
 SELECT DISTINCT c.tenant_id FROM pipeline_campaign c
 JOIN tenancy_tenant t ON t.tenant_id = c.tenant_id
 CROSS JOIN tenancy_switch s CROSS JOIN LATERAL (SELECT coalesce(t.clock_at, $1) AS now) n
-WHERE c.status = 'deciding'
+WHERE c.status = 'deciding' AND (c.consult_at IS NULL OR c.consult_at <= now())
    OR c.status IN ('waiting', 'paused', 'sending') AND c.expires_at <= n.now
    OR c.status IN ('sending', 'paused', 'cancelled') AND EXISTS (SELECT FROM pipeline_message m
         WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
@@ -124,6 +126,9 @@ async def advance(core: Core, tenant_id: str, seconds: float = 5.0, lease: float
         for campaign in list(deciding):
             if await decide_batch(scope, campaign) == 0:
                 deciding.remove(campaign)
+                if await writing.write(scope, campaign):
+                    async with scope.transaction() as ctx:
+                        await _decided(ctx, campaign)
         for (campaign, state), after in list(sending.items()):
             channel = channels[campaign]
             last = 0
@@ -141,12 +146,11 @@ async def advance(core: Core, tenant_id: str, seconds: float = 5.0, lease: float
 async def decide_batch(scope: TenantScope, campaign: Campaign) -> int:
     """Take the next undecided customers of a campaign through the deciding stages.
 
-    Returns how many; 0 when all are decided, and then the campaign waits for the merchant.
+    Returns how many; 0 when all are decided: then the variants they use get their words.
     """
     async with scope.transaction() as ctx:
         found = await ledger.undecided(ctx, campaign.id, BATCH)
         if not found:
-            await _decided(ctx, campaign)
             return 0
         digest = await ctx.db.fetchval(
             "SELECT context FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2",
@@ -166,7 +170,7 @@ async def decide_batch(scope: TenantScope, campaign: Campaign) -> int:
         batch = await decide.run(board, batch)
         batch = await guard.run(batch)
         batch = await comply.run(ctx, batch)
-        batch = await compose.run(batch)
+        batch = await compose.run(board, batch)
         await records.write(ctx, batch, frame.plugins)
         known = {person.outgoing.id for person in batch.people}
         await ledger.forget(ctx, {row.message_id for row in batch.rows} - known)
@@ -251,6 +255,10 @@ async def _decided(ctx: TenantScope, campaign: Campaign) -> None:
            WHERE c.tenant_id = $1 AND c.id = $2 AND c.status = 'deciding'
              AND NOT EXISTS (SELECT FROM pipeline_message m WHERE m.tenant_id = $1
                AND m.campaign_id = $2 AND m.state = 'candidate')
+             AND NOT EXISTS (SELECT FROM pipeline_message m WHERE m.tenant_id = $1
+               AND m.campaign_id = $2 AND m.state = 'planned'
+               AND NOT EXISTS (SELECT FROM pipeline_variant v WHERE v.tenant_id = $1
+                 AND v.campaign_id = $2 AND v.variant = m.variant AND v.settled))
            RETURNING status, audience""",
         ctx.tenant.id,
         campaign.id,
