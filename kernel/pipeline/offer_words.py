@@ -32,7 +32,7 @@ LAYOUT = {
 """What stands after a greeting where no name is known, and the fixed words of every mail."""
 
 _ENDS = re.compile(r"\{\{\s*offer_ends\s*\}\}")
-_SENTENCE = re.compile(r"(?<=[.!?…])(\s+)")
+_BREAK = re.compile(r"((?<=[.!?…])\s+|\n\s*)")
 
 
 def layout(language: str) -> dict[str, str]:
@@ -58,22 +58,29 @@ def names_end(copy: Copy) -> bool:
     return any(_ENDS.search(getattr(copy, name)) for name in copy.__struct_fields__)
 
 
-def timeless(copy: Copy) -> Copy:
-    """The copy for offers that do not end: without the sentences that hold `offer_ends`.
+def timeless(copy: Copy, language: str) -> Copy:
+    """The copy for offers that do not end: without the sentences and lines that hold `offer_ends`.
 
-    A subject of nothing else becomes the heading, so that it is never empty.
+    A subject of nothing else becomes the heading; where the code went with them, the standard words
+    tell it.
     """
     texts = {name: _timeless(getattr(copy, name)) for name in copy.__struct_fields__}
     texts["subject"] = texts["subject"] or texts["heading"] or "{{ shop_name }}"
-    return msgspec.structs.replace(copy, **texts)
+    told = with_offer(msgspec.structs.replace(copy, **texts), language)
+    return msgspec.structs.replace(told, body=_timeless(told.body))
 
 
 def _timeless(text: str) -> str:
     if not _ENDS.search(text):
         return text
-    paragraphs = []
-    for part in re.split(r"\n\s*\n", text):
-        kept = [one for one in _SENTENCE.split(part)[::2] if not _ENDS.search(one)]
-        if kept:
-            paragraphs.append(" ".join(kept))
-    return "\n\n".join(paragraphs).strip()
+    return "\n\n".join(filter(None, map(_kept, re.split(r"\n\s*\n", text))))
+
+
+def _kept(paragraph: str) -> str:
+    # Sentences and lines, each followed by what divides it from the next.
+    pieces = [*_BREAK.split(paragraph), ""]
+    return "".join(
+        piece + gap
+        for piece, gap in zip(pieces[::2], pieces[1::2], strict=True)
+        if not _ENDS.search(piece)
+    ).strip()
