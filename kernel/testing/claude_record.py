@@ -155,6 +155,11 @@ def _words(content: Any) -> str:
     return "\n".join(block.get("text", "") for block in content)
 
 
-def body_key(body: bytes | msgspec.Raw) -> bytes:
+def prompt_key(params: Any) -> bytes:
+    """A short hash of parameters, whatever the order of their names: clients write it as they like."""
+    return body_key(msgspec.json.encode(params, order="deterministic"))
+
+
+def body_key(body: bytes) -> bytes:
     """A short hash of a body."""
     return hashlib.blake2b(body, digest_size=16).digest()
