@@ -24,6 +24,7 @@ from kernel.contracts.campaigns import Campaign
 from kernel.contracts.events import CampaignFinished, CampaignProposed
 from kernel.events.outbox import emit
 from kernel.pipeline import (
+    autonomy,
     campaigns,
     comply,
     compose,
@@ -64,6 +65,7 @@ WHERE c.status = 'deciding'
         WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
           AND m.state IN ('attempting', 'unknown') AND m.lease_until <= now())
    OR c.status = 'sending' AND c.channel <> '' AND (c.send_at IS NULL OR c.send_at <= n.now)
+      AND (c.hold_until IS NULL OR c.hold_until <= n.now)
       AND t.halted_at IS NULL AND s.halted_at IS NULL
       AND EXISTS (SELECT FROM pipeline_message m
         WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
@@ -147,6 +149,7 @@ async def decide_batch(scope: TenantScope, campaign: Campaign) -> int:
         found = await ledger.undecided(ctx, campaign.id, BATCH)
         if not found:
             await _decided(ctx, campaign)
+            await autonomy.decided(ctx, campaign)
             return 0
         digest = await ctx.db.fetchval(
             "SELECT context FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2",
