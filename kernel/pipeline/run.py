@@ -26,6 +26,7 @@ from kernel.contracts.campaigns import Campaign
 from kernel.contracts.events import CampaignFinished, CampaignProposed
 from kernel.events.outbox import emit
 from kernel.pipeline import (
+    autonomy,
     campaigns,
     comply,
     compose,
@@ -68,6 +69,7 @@ WHERE c.status = 'deciding' AND (c.consult_at IS NULL OR c.consult_at <= now())
         WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
           AND m.state IN ('attempting', 'unknown') AND m.lease_until <= now())
    OR c.status = 'sending' AND c.channel <> '' AND (c.send_at IS NULL OR c.send_at <= n.now)
+      AND (c.hold_until IS NULL OR c.hold_until <= n.now)
       AND t.halted_at IS NULL AND s.halted_at IS NULL
       AND EXISTS (SELECT FROM pipeline_message m
         WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
@@ -203,6 +205,7 @@ async def conclude(scope: TenantScope, campaign: Campaign) -> None:
     if await writing.write(scope, campaign):
         async with scope.transaction() as ctx:
             await _decided(ctx, campaign)
+            await autonomy.decided(ctx, campaign)
 
 
 async def finish(scope: TenantScope, campaign: Campaign) -> bool:
