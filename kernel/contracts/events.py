@@ -36,6 +36,7 @@ class OrderPlaced(Event):
     customer_id: int | None
     amount: Decimal
     currency: str
+    discount_codes: tuple[str, ...] = ()
 
 
 class ConsentChanged(Event):
