@@ -111,7 +111,7 @@ def size(ask: Ask, known: Known, s: DiscountsSettings) -> None:
     percent = offer.kind == "percent"
     most = Decimal(str(s.max_percent if percent else s.max_amount))
     if offer.value > most:
-        limit = f"{most:f} %" if percent else f"{most.quantize(CENT)} {ask.currency}"
+        limit = f"{most.normalize():f} %" if percent else f"{most.quantize(CENT)} {ask.currency}"
         said = f"{ask.words()} was asked; at most {limit} is allowed."
         ask.lower("max_percent" if percent else "max_amount", most, said, breach=True)
     elif ask.action.offer not in ask.listed:
