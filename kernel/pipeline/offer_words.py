@@ -31,6 +31,9 @@ LAYOUT = {
 }
 """What stands after a greeting where no name is known, and the fixed words of every mail."""
 
+SIGNATURE = 80
+"""Characters that a paragraph with the sender's name has less than, if it is a signature."""
+
 _ENDS = re.compile(r"\{\{\s*offer_ends\s*\}\}")
 _BREAK = re.compile(r"((?<=[.!?…])\s+|\n\s*)")
 
@@ -47,7 +50,8 @@ def with_offer(copy: Copy, language: str) -> Copy:
     if "offer_code" in copy.body:
         return copy
     paragraphs = [part for part in re.split(r"\n\s*\n", copy.body.strip()) if part.strip()]
-    signed = len(paragraphs) > 1 and "sender_name" in paragraphs[-1]
+    last = paragraphs[-1] if paragraphs else ""
+    signed = "sender_name" in last and len(last) < SIGNATURE
     place = len(paragraphs) - 1 if signed else len(paragraphs)
     paragraphs.insert(place, PARAGRAPHS.get(language, PARAGRAPHS["en"]))
     return msgspec.structs.replace(copy, body="\n\n".join(paragraphs))
