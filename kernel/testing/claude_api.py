@@ -126,7 +126,7 @@ class Api:
     async def _messages(self, request: Request, seen: Seen, _: str) -> Response:
         params = decoded(request.body)
         asked = Asked(request.body, key=prompt_key(params), outcome="refused")
-        self.record.asked.append(asked)
+        self.record.ask(asked)
         model = check_message(params, self.models)
         charged = measure(params, model).tokens
         headers = self.limits.take(charged, params["max_tokens"])

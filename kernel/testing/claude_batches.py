@@ -130,7 +130,7 @@ class Batches:
             before.add(row.custom_id)
         name = f"msgbatch_{next(self._ids):024x}"
         asked = [Asked(row.params, row.custom_id, name) for row in rows]
-        self.record.asked += asked
+        self.record.ask(*asked)
         batch = Batch(name, asked, self._now(), self._clock())
         batch.work = asyncio.create_task(self._worked(batch))
         self.known[name] = batch
