@@ -99,6 +99,9 @@ class Record:
     totals: Counter[str] = field(default_factory=Counter)
     """HTTP requests by operation, and `prompts`."""
 
+    errors: list[Exception] = field(default_factory=list)
+    """What a test's function raised; the fake raises the first of them when it ends."""
+
     def begin(self, request: Request, operation: str, request_id: str) -> Seen:
         """Notes a request as it comes."""
         self.in_flight += 1
