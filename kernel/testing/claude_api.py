@@ -43,6 +43,9 @@ _MESSAGES = {
     "500": "Internal server error",
     "529": "Overloaded",
 }
+_SMALL = 32_000_000
+_LIMITS = {"batch_create": 256_000_000}
+"""Bytes of a request."""
 Operation = Callable[[Request, Seen, str], Awaitable[Response]]
 
 
@@ -91,10 +94,18 @@ class Api:
             if wrong_method:
                 raise ApiError(405, "Method Not Allowed")
             self._authorise(request)
+            if request.too_large or len(request.body) > _LIMITS.get(seen.operation, _SMALL):
+                raise ApiError(413, "Request exceeds the maximum allowed number of bytes.")
             operation: Operation = getattr(self, f"_{seen.operation}")
             response = await operation(request, seen, argument)
         except ApiError as error:
             response = json_response(error.body(seen.request_id), error.status, error.headers)
+        except (Gone, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a test's function may raise anything
+            self.record.errors.append(error)
+            broken = ApiError(500, f"The fake or the test's function broke: {error!r}")
+            response = json_response(broken.body(seen.request_id), 500)
         if fault:
             _after(fault, response)
         return response
@@ -126,7 +137,7 @@ class Api:
     async def _messages(self, request: Request, seen: Seen, _: str) -> Response:
         params = decoded(request.body)
         asked = Asked(request.body, key=prompt_key(params), outcome="refused")
-        self.record.asked.append(asked)
+        self.record.ask(asked)
         model = check_message(params, self.models)
         charged = measure(params, model).tokens
         headers = self.limits.take(charged, params["max_tokens"])

@@ -102,6 +102,8 @@ class Batches:
         """A batch has ended when it is asked after for the so-manieth time; 0: at once."""
         self.seconds = 0.0
         """And not before so many seconds have gone by."""
+        self.queue: int | None = None
+        """How many rows may wait in all batches together; one more is refused with 429."""
         self._now = now
         self._clock = seconds
         self._ids = itertools.count(1)
@@ -120,6 +122,10 @@ class Batches:
             raise Invalid("requests", "List should have at least 1 item after validation, not 0")
         if len(rows) > MAX_REQUESTS:
             raise ApiError(413, f"A batch holds at most {MAX_REQUESTS:,} requests.")
+        waiting = sum(len(one.rows) for one in self.known.values() if one.ended_at is None)
+        if self.queue is not None and waiting + len(rows) > self.queue:
+            message = f"{waiting:,} requests of batches wait, of {self.queue:,} that may."
+            raise ApiError(429, message, {"retry-after": "60"})
         before = set[str]()
         for index, row in enumerate(rows):
             where = f"requests.{index}.custom_id"
@@ -130,7 +136,7 @@ class Batches:
             before.add(row.custom_id)
         name = f"msgbatch_{next(self._ids):024x}"
         asked = [Asked(row.params, row.custom_id, name) for row in rows]
-        self.record.asked += asked
+        self.record.ask(*asked)
         batch = Batch(name, asked, self._now(), self._clock())
         batch.work = asyncio.create_task(self._worked(batch))
         self.known[name] = batch

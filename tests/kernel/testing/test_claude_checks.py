@@ -182,3 +182,10 @@ async def test_paths_and_bodies_that_are_none(
     with pytest.raises(anthropic.BadRequestError, match="not valid JSON"):
         await client.post("/v1/messages", cast_to=object, content=b"{")
     assert not fake_claude.asked
+
+
+async def test_bodies_that_are_too_large(client: AsyncAnthropic, fake_claude: FakeClaude) -> None:
+    with pytest.raises(anthropic.ContentTooLargeError):
+        await client.messages.create(**asking("x" * 32_000_000))
+    assert not fake_claude.asked
+    assert value(await client.messages.create(**asking("a customer")))
