@@ -1,0 +1,103 @@
+"""A merchant's history for tests of autonomy: campaigns that people approved, edited or rejected."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from kernel.contracts.base import new_id
+from kernel.pipeline import run
+from kernel.testing.seed import add_customers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from kernel.contracts.context import Context
+    from kernel.tenancy.core import Core
+
+ACTION = {"approved": "approve", "edited": "approve", "rejected": "reject"}
+
+
+async def judge(
+    ctx: Context,
+    verdict: str,
+    count: int = 1,
+    *,
+    campaign_type: str = "welcome",
+    raw: float | None = None,
+    actor: str = "merchant",
+    would_send: bool | None = None,
+    at_once: bool = False,
+) -> list[UUID]:
+    """Campaigns of last month with a person's word on each; by default their confidence goes
+    evenly from 0 to 1, and shadow mode saw none of them.
+    """
+    ids = []
+    for number in range(count):
+        key = new_id(ctx.now)
+        ids.append(key)
+        said = (number % 10 + 0.5) / 10 if raw is None else raw
+        at = ctx.now - timedelta(days=30)
+        status = "rejected" if verdict == "rejected" else "finished"
+        await ctx.db.execute(
+            """INSERT INTO pipeline_campaign (tenant_id, id, key, campaign_type, plugin, plugin_version,
+                 title, rationale, confidence, status, audience_rule, context, proposed_at, decided_at,
+                 expires_at, approved_at, approved_by)
+               VALUES ($1, $2::uuid, $2::uuid::text, $3, $3, '1', 'Earlier', '', $4, $5, '{}', '', $6, $6, $6, $6, $7)""",
+            ctx.tenant.id, key, campaign_type, said, status, at, actor,
+        )  # fmt: skip
+        actions = ["edit"] if verdict == "edited" else []
+        for action in [*actions, ACTION[verdict]]:
+            await ctx.db.execute(
+                """INSERT INTO pipeline_approval (tenant_id, campaign_id, at, actor, action, reason, detail)
+                   VALUES ($1, $2, $3, $4, $5, 'because', $6)""",
+                ctx.tenant.id, key, at, actor, action, '{"at_once": true}' if at_once else "{}",
+            )  # fmt: skip
+        if would_send is not None:
+            await ctx.db.execute(
+                """INSERT INTO pipeline_shadow VALUES ($1, $2, $3, $4, 'one_click', 10, 10, 0, 0, 0, $5,
+                     $5, 0.8, $6, 'because')""",
+                ctx.tenant.id, key, campaign_type, at, said, would_send,
+            )  # fmt: skip
+    return ids
+
+
+async def earn(core: Core, count: int = 100, **fields: object) -> None:
+    """So many campaigns approved as they were."""
+    async with core.tenant_scope("alpha") as ctx:
+        await judge(ctx, "approved", count, **fields)  # type: ignore[arg-type]
+
+
+async def write_wish(core: Core, sql: str, *args: object) -> None:
+    """Write around every service, as somebody with a database console would."""
+    async with core.system_scope("test") as unit:
+        await unit.execute(sql, *args)
+
+
+async def new_campaign(core: Core, customers: int = 4) -> UUID:
+    """Today's campaign of newcomers, decided; whatever autonomy does to it is done."""
+    async with core.tenant_scope("alpha") as ctx:
+        await add_customers(ctx, customers, created_at=ctx.now - timedelta(days=2))
+    [campaign_id] = await run.propose_due(core, "alpha")
+    await run.advance(core, "alpha")
+    return campaign_id
+
+
+async def status(core: Core, campaign_id: UUID) -> tuple[str, str]:
+    """The campaign's status, and who approved it."""
+    async with core.tenant_scope("alpha") as ctx:
+        row = await ctx.db.fetchrow(
+            "SELECT status, approved_by FROM pipeline_campaign WHERE id = $1", campaign_id
+        )
+    return row["status"], row["approved_by"]
+
+
+async def states(core: Core, campaign_id: UUID) -> Sequence[str]:
+    """The states of its messages, by customer."""
+    async with core.tenant_scope("alpha") as ctx:
+        rows = await ctx.db.fetch(
+            "SELECT state FROM pipeline_message WHERE campaign_id = $1 ORDER BY customer_id",
+            campaign_id,
+        )
+    return [row["state"] for row in rows]
