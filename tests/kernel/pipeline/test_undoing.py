@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kernel.contracts.errors import Conflict, NotFound
-from kernel.pipeline import approvals, campaigns, run, undoing
+from kernel.pipeline import approvals, campaigns, ledger, run, undoing
 from tests.kernel.pipeline.trust import new_campaign, states, status
 
 if TYPE_CHECKING:
@@ -202,8 +202,6 @@ async def test_undo_waits_for_a_claim_under_way_and_a_claim_for_an_undo(
     shop: Core, clock: TurnedClock, provider: Provider
 ) -> None:
     """The order is forced: the claim stands open in its transaction while undo is asked for."""
-    from kernel.pipeline import ledger
-
     campaign_id = await new_campaign(shop)
     await approve(shop, campaign_id)
     clock.turn(minutes=1)
@@ -211,7 +209,7 @@ async def test_undo_waits_for_a_claim_under_way_and_a_claim_for_an_undo(
         rows, _ = await ledger.claim(ctx, campaign_id, "planned", 0, 10)
         assert len(rows) == 4
         asked = asyncio.create_task(undo(shop, campaign_id))
-        await _blocked(shop)
+        await _blocked(shop, asked)
         ids = [row["message_id"] for row in rows]
         await ctx.db.execute(ledger.ATTEMPT, "alpha", ids, ctx.now, 180.0)
     with pytest.raises(Conflict, match="too late"):
@@ -223,7 +221,7 @@ async def test_undo_waits_for_a_claim_under_way_and_a_claim_for_an_undo(
     async with shop.tenant_scope("alpha", actor="merchant") as ctx:
         await undoing.undo(ctx, other)
         sending = asyncio.create_task(run.advance(shop, "alpha"))
-        await _blocked(shop)
+        await _blocked(shop, sending)
     await sending
     assert (await status(shop, other))[0] == "waiting"
     assert set(await states(shop, other)) == {"planned"}
@@ -234,9 +232,9 @@ async def new_campaign_next_day(core: Core, clock: TurnedClock) -> UUID:
     return await new_campaign(core)
 
 
-async def _blocked(core: Core) -> None:
-    """Returns once some transaction waits for a lock of another."""
-    while True:
+async def _blocked(core: Core, task: asyncio.Task[object]) -> None:
+    """Returns once some transaction waits for a lock of another, or the task did not have to."""
+    while not task.done():
         async with core.pool.unit_of_work(role=None) as unit:
             if await unit.fetchval(
                 """SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()

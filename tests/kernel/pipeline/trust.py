@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from kernel.contracts.context import Context
     from kernel.tenancy.core import Core
 
+NOBODY = 1_000_000
+"""No customer has so high an id: who was written to then is not written to now."""
 ACTION = {"approved": "approve", "edited": "approve", "rejected": "reject"}
 
 
@@ -101,3 +103,42 @@ async def states(core: Core, campaign_id: UUID) -> Sequence[str]:
             campaign_id,
         )
     return [row["state"] for row in rows]
+
+
+async def sent(
+    core: Core,
+    count: int,
+    *,
+    campaign_type: str = "welcome",
+    days: float = 1,
+    approved_by: str = "merchant",
+    status: str = "finished",
+    **outcomes: int,
+) -> UUID:
+    """A campaign approved so many days ago with `count` accepted messages; of these so many were
+    `complained`, `bounced` or `unsubscribed`.
+    """
+    async with core.tenant_scope("alpha") as ctx:
+        key = new_id(ctx.now)
+        at = ctx.now - timedelta(days=days)
+        await ctx.db.execute(
+            """INSERT INTO pipeline_campaign (tenant_id, id, key, campaign_type, plugin, plugin_version,
+                 title, rationale, confidence, status, audience_rule, context, proposed_at, expires_at,
+                 approved_at, approved_by)
+               VALUES ($1, $2::uuid, $2::uuid::text, $3, $3, '1', 'Sent', '', 0.5, $4, '{}', '', $5, $6,
+                 $5, $7)""",
+            ctx.tenant.id, key, campaign_type, status, at, at + timedelta(days=30), approved_by,
+        )  # fmt: skip
+        await ctx.db.execute(
+            """INSERT INTO pipeline_message (tenant_id, campaign_id, customer_id, id, created_at, state)
+               SELECT $1, $2, $5 + n, gen_random_uuid(), $3, 'accepted' FROM generate_series(1, $4::int) n""",
+            ctx.tenant.id, key, at, count, NOBODY,
+        )  # fmt: skip
+        for kind, number in outcomes.items():
+            await ctx.db.execute(
+                """INSERT INTO pipeline_outcome (tenant_id, message_id, kind, at, customer_id)
+                   SELECT $1, id, $2, $3, customer_id FROM pipeline_message
+                   WHERE campaign_id = $4 AND customer_id <= $5""",
+                ctx.tenant.id, kind, at + timedelta(minutes=5), key, NOBODY + number,
+            )  # fmt: skip
+    return key
