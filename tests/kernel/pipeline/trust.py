@@ -35,33 +35,45 @@ async def judge(
     """Campaigns of last month with a person's word on each; by default their confidence goes
     evenly from 0 to 1, and shadow mode saw none of them.
     """
-    ids = []
-    for number in range(count):
-        key = new_id(ctx.now)
-        ids.append(key)
-        said = (number % 10 + 0.5) / 10 if raw is None else raw
-        at = ctx.now - timedelta(days=30)
-        status = "rejected" if verdict == "rejected" else "finished"
+    at = ctx.now - timedelta(days=30)
+    ids = [new_id(ctx.now) for _ in range(count)]
+    said = [(number % 10 + 0.5) / 10 if raw is None else raw for number in range(count)]
+    await ctx.db.execute(
+        """INSERT INTO pipeline_campaign (tenant_id, id, key, campaign_type, plugin, plugin_version,
+             title, rationale, confidence, status, audience_rule, context, proposed_at, decided_at,
+             expires_at, approved_at, approved_by)
+           SELECT $1, u.id, u.id::text, $2, $2, '1', 'Earlier', '', u.said, $3, '{}', '', $4, $4, $4,
+             $4, $5 FROM unnest($6::uuid[], $7::float8[]) u (id, said)""",
+        ctx.tenant.id,
+        campaign_type,
+        "rejected" if verdict == "rejected" else "finished",
+        at,
+        actor,
+        ids,
+        said,
+    )
+    for action in [*(["edit"] if verdict == "edited" else []), ACTION[verdict]]:
         await ctx.db.execute(
-            """INSERT INTO pipeline_campaign (tenant_id, id, key, campaign_type, plugin, plugin_version,
-                 title, rationale, confidence, status, audience_rule, context, proposed_at, decided_at,
-                 expires_at, approved_at, approved_by)
-               VALUES ($1, $2::uuid, $2::uuid::text, $3, $3, '1', 'Earlier', '', $4, $5, '{}', '', $6, $6, $6, $6, $7)""",
-            ctx.tenant.id, key, campaign_type, said, status, at, actor,
-        )  # fmt: skip
-        actions = ["edit"] if verdict == "edited" else []
-        for action in [*actions, ACTION[verdict]]:
-            await ctx.db.execute(
-                """INSERT INTO pipeline_approval (tenant_id, campaign_id, at, actor, action, reason, detail)
-                   VALUES ($1, $2, $3, $4, $5, 'because', $6)""",
-                ctx.tenant.id, key, at, actor, action, '{"at_once": true}' if at_once else "{}",
-            )  # fmt: skip
-        if would_send is not None:
-            await ctx.db.execute(
-                """INSERT INTO pipeline_shadow VALUES ($1, $2, $3, $4, 'one_click', 10, 10, 0, 0, 0, $5,
-                     $5, 0.8, $6, 'because')""",
-                ctx.tenant.id, key, campaign_type, at, said, would_send,
-            )  # fmt: skip
+            """INSERT INTO pipeline_approval (tenant_id, campaign_id, at, actor, action, reason, detail)
+               SELECT $1, id, $2, $3, $4, 'because', $5 FROM unnest($6::uuid[]) id""",
+            ctx.tenant.id,
+            at,
+            actor,
+            action,
+            '{"at_once": true}' if at_once else "{}",
+            ids,
+        )
+    if would_send is not None:
+        await ctx.db.execute(
+            """INSERT INTO pipeline_shadow SELECT $1, u.id, $2, $3, 'one_click', 10, 10, 0, 0, 0, u.said,
+                 u.said, 0.8, $4, 'because' FROM unnest($5::uuid[], $6::float8[]) u (id, said)""",
+            ctx.tenant.id,
+            campaign_type,
+            at,
+            would_send,
+            ids,
+            said,
+        )
     return ids
 
 
