@@ -16,12 +16,12 @@ PAGE = 25
 
 
 @get("/")
-async def book(ctx: Context, q: str = "", state: str = "", after: str = "") -> Template:
-    """`GET /app/x/discounts/`: codes, the newest first; `q` is the beginning of a code, an address or a
-    campaign type.
+async def book(ctx: Context, q: str = "", only: str = "", after: str = "") -> Template:
+    """`GET /app/x/discounts/`: codes, the newest first; `q` is the beginning of a code or of an
+    address; `only`: codes in that state.
     """
     q = q.strip()[:100]
-    found, following = await pages.codes(ctx, q, state, after, PAGE)
+    found, following = await pages.codes(ctx, q, only, after, PAGE)
     return Template(
         "discounts/book.html",
         context={
@@ -31,16 +31,16 @@ async def book(ctx: Context, q: str = "", state: str = "", after: str = "") -> T
             "counts": await pages.counts(ctx),
             "codes": found,
             "q": q,
-            "state": state,
+            "only": only,
             "link": link,
-            "first": link(q, state) if after else "",
-            "next": link(q, state, following) if following else "",
+            "first": link(q, only) if after else "",
+            "next": link(q, only, following) if following else "",
         },
     )
 
 
-def link(q: str = "", state: str = "", after: str = "") -> str:
+def link(q: str = "", only: str = "", after: str = "") -> str:
     """The address of a page of the book."""
-    given = {"q": q, "state": state, "after": after}
+    given = {"q": q, "only": only, "after": after}
     query = urlencode({key: value for key, value in given.items() if value})
     return f"{PATH}/?{query}" if query else f"{PATH}/"

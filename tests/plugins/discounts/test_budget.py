@@ -10,10 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kernel.sdk import offer_of
+from kernel.sdk import OrderPlaced, offer_of
 from kernel.tenancy.core import Core
 from kernel.tenancy.scope import TenantScope
 from kernel.testing.clock import TurnedClock
+from plugins.discounts import closing
 from tests.plugins.discounts import asked
 from tests.plugins.discounts.asked import (
     OFFERS,
@@ -81,16 +82,21 @@ async def test_what_is_rolled_back_gives_everything_back(core: Core) -> None:
     async with core.tenant_scope("alpha") as ctx:
         await asked.settings(ctx, daily_budget=10.0)
     who = candidate(1)
-    with pytest.raises(ZeroDivisionError):
+    lost: list[Any] = []
+
+    async def crash() -> None:
         async with core.tenant_scope("alpha") as ctx:
-            [lost] = await adjust(ctx, frame(ctx), [who], [guarded(send("percent/10"))])
-            assert lost.grant
+            lost.extend(await adjust(ctx, frame(ctx), [who], [guarded(send("percent/10"))]))
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await crash()
+    assert lost[0].grant
     async with core.tenant_scope("alpha") as ctx:
         assert await rows(ctx) == [] and await budgets(ctx) == {}
         assert await ctx.db.fetchval("SELECT count(*) FROM events_event") == 0
         [made] = await adjust(ctx, frame(ctx), [who], [guarded(send("percent/10"))])
-        assert made.grant == lost.grant
+        assert made.grant == lost[0].grant
 
 
 async def test_campaigns_that_decide_at_once_never_overspend(core: Core) -> None:
@@ -115,6 +121,54 @@ async def test_campaigns_that_decide_at_once_never_overspend(core: Core) -> None
         assert await budgets(ctx) == {
             "day": (float(spent), 0.0),
             "month": (float(spent), 0.0),
+        }
+
+
+async def test_deciding_settling_and_releasing_at_once_end_in_the_right_sums(core: Core) -> None:
+    async with core.tenant_scope("alpha") as ctx:
+        await asked.settings(ctx, daily_budget=300.0)
+        for who in range(100, 120):
+            await ask(ctx, "percent/5", who)
+        await ctx.db.execute(
+            "UPDATE discounts_code SET expires_at = $1 WHERE customer_id % 2 = 0", ctx.now
+        )
+        codes = [row["code"] for row in await rows(ctx, "code, id")]
+    ready = asyncio.Barrier(8)
+
+    async def decide(number: int) -> None:
+        async with core.tenant_scope("alpha") as ctx:
+            people = [candidate(who) for who in range(100 + number, 140, 3)]
+            await ready.wait()
+            await adjust(ctx, frame(ctx), people, [guarded(send("percent/10"))] * len(people))
+
+    async def settle(mine: list[str]) -> None:
+        async with core.tenant_scope("alpha") as ctx:
+            order = OrderPlaced(
+                occurred_at=ctx.now, order_id=1, customer_id=None, amount=Decimal("95.00"),
+                currency="EUR", discount_codes=tuple(mine),
+            )  # fmt: skip
+            await ready.wait()
+            await closing.ordered(ctx, [order])
+
+    async def release() -> None:
+        async with core.tenant_scope("alpha") as ctx:
+            await ready.wait()
+            await closing.release(ctx, {})
+
+    await asyncio.gather(
+        *(decide(number) for number in range(3)),
+        settle(codes[:12]), settle(codes[14:7:-1]), settle(codes[::-3]), release(), release(),
+    )  # fmt: skip
+    async with core.tenant_scope("alpha") as ctx:
+        made = await rows(ctx, "state, reserved, settled, id")
+        reserved = sum(r["reserved"] for r in made if r["state"] in ("reserved", "sent"))
+        settled = sum(r["settled"] for r in made)
+        used = [r for r in made if r["state"] == "used"]
+        assert len(used) == len({*codes[:12], *codes[14:7:-1], *codes[::-3]})
+        assert settled == 5 * len(used)
+        assert await budgets(ctx) == {
+            "day": (float(reserved), float(settled)),
+            "month": (float(reserved), float(settled)),
         }
 
 
