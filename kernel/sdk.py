@@ -97,6 +97,7 @@ from kernel.models.measure import (
 )
 from kernel.pipeline import approvals, campaigns, messages, variants, why
 from kernel.pipeline.approvals import cancel_campaigns
+from kernel.pipeline.copies import read_copies
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
 from kernel.profiles.consent import set_consent, set_consents
@@ -248,6 +249,7 @@ __all__ = [
     "place_orders",
     "progress",
     "public_url",
+    "read_copies",
     "read_history",
     "recommend",
     "record_outcomes",

@@ -80,7 +80,7 @@ def check_copy(copy: Copy, extra_slots: Sequence[str] = ()) -> dict[str, str]:
             problems[name] = "A slot is written {{ name }}; nothing else may stand in braces."
         elif name in ("subject", "preheader") and CONTROL.search(text):
             problems[name] = "One line only."
-    if not re.match(r"(https?://[^\s\"'<>]+|\{\{\s*shop_url\s*\}\}\S*)$", copy.link):
+    if not re.match(r"(https?://[^\s\"'<>]+|\{\{\s*(?:shop|product)_url\s*\}\}\S*)$", copy.link):
         problems.setdefault("link", "The link begins with https:// or is {{ shop_url }}.")
     for name in ("subject", "body"):
         if not getattr(copy, name).strip():

@@ -35,8 +35,9 @@ class Frame(Frozen):
 
 
 def possible(kind: CampaignType) -> tuple[Action, ...]:
-    """Every action on an occasion of this type: not to send, and each tone."""
-    sends = [Action(send=True, campaign_type=kind.name, tone=tone) for tone in sorted(kind.copies)]
+    """Every action on an occasion of this type: not to send, and each tone; `urgent` needs an offer."""
+    tones = sorted({variant.partition(".")[0] for variant in kind.copies} - {"urgent"})
+    sends = [Action(send=True, campaign_type=kind.name, tone=tone) for tone in tones]
     return (Action(send=False), *sends)
 
 
