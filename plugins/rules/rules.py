@@ -201,4 +201,4 @@ def overdue(features: Mapping[str, Scalar]) -> float:
     usual = features.get("trait:winback.usual_gap_days") or features.get("mean_gap_days")
     if not last or not usual:
         return 0.0
-    return last / usual  # type: ignore[operator, no-any-return]
+    return last / usual  # type: ignore[operator]
