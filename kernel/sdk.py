@@ -98,6 +98,7 @@ from kernel.models.measure import (
 from kernel.pipeline import approvals, campaigns, messages, variants, why
 from kernel.pipeline.approvals import cancel_campaigns
 from kernel.pipeline.copies import read_copies
+from kernel.pipeline.explore import explore, explores
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
 from kernel.profiles.consent import set_consent, set_consents
@@ -227,6 +228,8 @@ __all__ = [
     "digest",
     "emit",
     "enqueue",
+    "explore",
+    "explores",
     "features",
     "find_customer",
     "finish_import",

@@ -171,7 +171,7 @@ async def _decides(kit: _Kit, shop: _Shop, events: Sequence[Event]) -> None:
         tenant=kit.ctx.tenant,
         campaign=shop.campaign,
         now=kit.ctx.now,
-        actions=possible(shop.kind),
+        actions=possible(shop.kind, guarded=True),
         settings=kit.ctx.all_settings(),
     )
     rows = [

@@ -29,6 +29,7 @@ class Choices:
         sends = [action for action in actions if action.send]
         self._plain = [action for action in sends if not action.offer] or sends
         self._kept: dict[tuple[str, str], Choice] = {}
+        self._alike: dict[str, tuple[Action, ...]] = {}
         stay = next((action for action in actions if not action.send), STAY)
         self.rest = (stay, self.options(stay))
         self.offers = sorted({action.offer for action in sends if action.offer}, key=_size)
@@ -47,12 +48,19 @@ class Choices:
         return any(action.tone == tone and action.offer == offer for action in self._sends)
 
     def alike(self, chosen: Action) -> tuple[Action, ...]:
-        """The actions that differ from a send in its tone alone, at the same time."""
-        return tuple(
-            msgspec.structs.replace(action, send_at=chosen.send_at)
-            for action in self._sends
-            if action.offer == chosen.offer and action.tone != URGENT
-        )
+        """The sends with the same offer in the calm tones: as good to try as the chosen one. None for
+        what is urgent, since it is told so for a reason.
+        """
+        if chosen.tone == URGENT:
+            return ()
+        found = self._alike.get(chosen.offer)
+        if found is None:
+            found = self._alike[chosen.offer] = tuple(
+                action
+                for action in self._sends
+                if action.offer == chosen.offer and action.tone != URGENT
+            )
+        return found
 
     def later(self, chosen: Action, at: datetime) -> tuple[Action, tuple[Option, ...]]:
         """The same send at this time, and its options: it stands for the one without a time."""

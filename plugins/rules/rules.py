@@ -13,7 +13,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kernel.sdk import Decision
+import msgspec
+
+from kernel.sdk import Decision, explore, explores
 from plugins.rules.choices import STAY, URGENT, Choices
 from plugins.rules.manifest import RulesSettings
 from plugins.rules.table import CONFIDENCE, OTHER_TONE, POLICY, WITH_OFFER
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from kernel.sdk import Action, Candidate, DecideContext, Option, Scalar
+
+replace = msgspec.structs.replace
 
 __all__ = ["POLICY", "STAY", "decide_batch"]
 
@@ -52,6 +56,7 @@ class Table:
         self.wait_until = ctx.campaign.proposed_at + timedelta(days=rules.wait_days)
         self.offers = self.choices.offers if self.kind in rules.offer_types else []
         self.best = frozenset(rules.best_segments)
+        self.explored: dict[Action, tuple[Option, ...]] = {}
 
     def decide(self, candidate: Candidate) -> Decision:
         """The decision for one candidate."""
@@ -70,7 +75,18 @@ class Table:
                 said = f"at least {self.rules.rest_days:g} days"
                 why_not = f"Had a mail {ago(last_mail)}; the rule is {said}."
                 return _decision("rest", action, options, (why_not,))
-        return self._send(features, wait)
+        decision = self._send(features, wait)
+        chosen, share = decision.chosen, self.rules.explore_share
+        if not chosen.send or not share:
+            return decision
+        # Options are made once for each action, not for each customer: they are most of the work.
+        key, kept = str(candidate.message_id), self.explored.get(chosen)
+        if kept is None or explores(key, share):
+            decision = explore(decision, key, share, self.choices.alike(chosen))
+            if chosen.send_at is None:
+                self.explored[chosen] = decision.options
+            return decision
+        return replace(decision, options=kept)
 
     def _send(self, features: Mapping[str, Scalar], wait: float) -> Decision:
         rule, tone, why = tone_for(self.rules, features, self.best)
