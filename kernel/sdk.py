@@ -95,6 +95,7 @@ from kernel.models.measure import (
     measures,
     reliability,
 )
+from kernel.models.showing import Shown, suggest
 from kernel.pipeline import approvals, campaigns, messages, variants, why
 from kernel.pipeline.approvals import cancel_campaigns
 from kernel.pipeline.copies import read_copies
@@ -198,6 +199,7 @@ __all__ = [
     "Reseller",
     "Scalar",
     "Sender",
+    "Shown",
     "Slot",
     "Subscription",
     "Tenant",
@@ -264,6 +266,7 @@ __all__ = [
     "sign",
     "sign_in_link",
     "sql_migration",
+    "suggest",
     "tenant_table",
     "timeline",
     "traits_of",
