@@ -40,7 +40,7 @@ class Choices:
         """The action that writes in `tone` with `offer`, or in the first tone there is."""
         found = self._kept.get((tone, offer))
         if found is None:
-            found = self._kept[tone, offer] = self._find(FORMER.get(tone, tone), offer)
+            found = self._kept[tone, offer] = self._find(tone, offer)
         return found
 
     def has(self, tone: str, offer: str) -> bool:
@@ -86,13 +86,14 @@ class Choices:
 
     def _find(self, tone: str, offer: str) -> Choice:
         sends = [action for action in self._sends if action.offer == offer] or self._plain
-        for action in sends:
-            if action.tone == tone:
-                return action, self.options(action), f"{tone} tone", True
+        for name in (tone, FORMER.get(tone)):
+            for action in sends:
+                if action.tone == name:
+                    return action, self.options(action), f"{name} tone", True
         calm = [action for action in sends if action.tone != URGENT] or sends
         if not calm:
             return (*self.rest, "nothing can be sent", False)
-        note = f"{calm[0].tone or 'usual'} tone, as there is no {tone} one"
+        note = f"{calm[0].tone or 'usual'} tone, as there is no {FORMER.get(tone, tone)} one"
         return calm[0], self.options(calm[0]), note, False
 
 

@@ -30,6 +30,8 @@ replace = msgspec.structs.replace
 
 __all__ = ["POLICY", "STAY", "decide_batch"]
 
+AN_HOUR = timedelta(hours=1)
+"""How long before its campaign ends a message that waits goes out at the latest."""
 REENGAGE = "reengage"
 """The type that asks whether somebody still wants mail: silence is its reason, not an objection."""
 POLICIES = {rule: f"{POLICY}:{rule}" for rule in CONFIDENCE}
@@ -54,6 +56,8 @@ class Table:
         self.rank = {name: place for place, name in enumerate(rules.preference)}
         self.own_rank = self.rank.get(self.kind, len(self.rank))
         self.wait_until = ctx.campaign.proposed_at + timedelta(days=rules.wait_days)
+        if ctx.expires_at is not None:
+            self.wait_until = min(self.wait_until, ctx.expires_at - AN_HOUR)
         self.offers = self.choices.offers if self.kind in rules.offer_types else []
         self.best = frozenset(rules.best_segments)
         self.explored: dict[Action, tuple[Option, ...]] = {}
