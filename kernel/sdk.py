@@ -95,9 +95,11 @@ from kernel.models.measure import (
     measures,
     reliability,
 )
+from kernel.models.showing import Shown, suggest
 from kernel.pipeline import approvals, campaigns, messages, variants, why, wording
 from kernel.pipeline.approvals import cancel_campaigns
-from kernel.pipeline.explore import explore
+from kernel.pipeline.copies import read_copies
+from kernel.pipeline.explore import explore, explores
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
 from kernel.profiles.consent import set_consent, set_consents
@@ -199,6 +201,7 @@ __all__ = [
     "Reseller",
     "Scalar",
     "Sender",
+    "Shown",
     "Slot",
     "Subscription",
     "Tenant",
@@ -230,6 +233,7 @@ __all__ = [
     "emit",
     "enqueue",
     "explore",
+    "explores",
     "features",
     "find_customer",
     "finish_import",
@@ -252,6 +256,7 @@ __all__ = [
     "place_orders",
     "progress",
     "public_url",
+    "read_copies",
     "read_history",
     "recommend",
     "record_outcomes",
@@ -263,6 +268,7 @@ __all__ = [
     "sign",
     "sign_in_link",
     "sql_migration",
+    "suggest",
     "tenant_table",
     "timeline",
     "traits_of",

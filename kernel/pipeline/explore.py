@@ -54,8 +54,7 @@ def explore(decision: Decision, key: str, share: float, among: Sequence[Action])
         *(Option(action=other, probability=each) for other in others),
         *unchosen,
     )
-    raw = hashlib.blake2b(f"explore/{key}".encode(), digest_size=8).digest()
-    drawn = int.from_bytes(raw, "big") / 2**64
+    drawn = _drawn(key)
     if drawn >= share:
         return replace(decision, options=options)
     other = others[min(int(drawn / each), len(others) - 1)]
@@ -68,6 +67,18 @@ def explore(decision: Decision, key: str, share: float, among: Sequence[Action])
             f"Tried {_words(other)} for {_words(chosen)}, to learn from it.",
         ),
     )
+
+
+def explores(key: str, share: float) -> bool:
+    """Whether `explore` takes another action for this key, where there is one. The options are the same
+    for every key: a decider of many thousands makes them once and asks this for each.
+    """
+    return _drawn(key) < share
+
+
+def _drawn(key: str) -> float:
+    raw = hashlib.blake2b(f"explore/{key}".encode(), digest_size=8).digest()
+    return int.from_bytes(raw, "big") / 2**64
 
 
 def _alternatives(chosen: Action, among: Sequence[Action]) -> list[Action]:

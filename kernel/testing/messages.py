@@ -71,7 +71,9 @@ async def add_messages(
     return [message for message, _ in found]
 
 
-async def rendered(ctx: Context, batch: Sequence[Outgoing], tone: str = "plain") -> list[Outgoing]:
+async def rendered(
+    ctx: Context, batch: Sequence[Outgoing], tone: str = "professional"
+) -> list[Outgoing]:
     """The messages with their mails, made by the kernel and every enabled plugin."""
     board = cast("TenantScope", ctx).core.board
     kinds = {message.campaign_type for message in batch}

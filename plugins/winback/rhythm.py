@@ -47,6 +47,9 @@ WITH bought AS (
   FROM own o CROSS JOIN shop
   JOIN profiles_customer c ON c.tenant_id = $1 AND c.id = o.customer_id AND c.erased_at IS NULL
   WHERE o.last_at > $6
+    -- Whom reengage asks whether they still want mail, where it is on: see its README.
+    AND NOT ($11 AND EXISTS (SELECT FROM profiles_trait s WHERE s.tenant_id = $1
+      AND s.customer_id = o.customer_id AND s.name = 'reengage.silent_since'))
 ), fresh AS (
   SELECT customer_id, $7::text AS name, to_jsonb(round(usual::numeric, 1)) AS value FROM rhythm
   UNION ALL
@@ -94,6 +97,7 @@ async def recompute(ctx: Context, payload: dict[str, Any] | None = None) -> None
         DUE,
         MANIFEST.name,
         MANIFEST.version,
+        "reengage" in ctx.enabled,
     )
     await ctx.db.execute("SET LOCAL enable_nestloop = on")
 

@@ -120,7 +120,7 @@ async def test_leave_customers_out(shop: Core, client: Browser, waiting: UUID) -
 
 
 async def test_edit_the_words(shop: Core, client: Browser, waiting: UUID) -> None:
-    path = f"/app/campaigns/{waiting}/copy/plain"
+    path = f"/app/campaigns/{waiting}/copy/professional"
     words = {
         "subject": "Hello {{ first_name }}",
         "body": "One.\r\n\r\nTwo <b>.",
@@ -128,12 +128,14 @@ async def test_edit_the_words(shop: Core, client: Browser, waiting: UUID) -> Non
     }
     await client.see(path)
     page = await client.submit(path, **words)
-    assert "The words of “plain” are saved." in page
+    assert "The words of “professional” are saved." in page
     assert "Two &lt;b&gt;." in page
     async with shop.tenant_scope("alpha") as ctx:
-        [plain] = [one for one in await variants.listing(ctx, waiting) if one.name == "plain"]
-    assert plain.copy.body == "One.\n\nTwo <b>."
-    assert plain.edited_by == "Mia"
+        [edited] = [
+            one for one in await variants.listing(ctx, waiting) if one.name == "professional"
+        ]
+    assert edited.copy.body == "One.\n\nTwo <b>."
+    assert edited.edited_by == "Mia"
     assert "The original words" in await client.see(path)
     await client.see(f"/app/campaigns/{waiting}/copy/none", 404)
 
@@ -152,7 +154,7 @@ async def test_edit_the_words(shop: Core, client: Browser, waiting: UUID) -> Non
 async def test_wrong_words_are_told_beside_the_field(
     shop: Core, client: Browser, waiting: UUID, field: str, text: str, said: str
 ) -> None:
-    path = f"/app/campaigns/{waiting}/copy/plain"
+    path = f"/app/campaigns/{waiting}/copy/professional"
     good = {"subject": "Hello", "body": "Hello.", "link": "{{ shop_url }}"}
     page = await client.submit(path, 422, **{**good, field: text})
     assert f'id="f-{field}-error">' in page
@@ -189,7 +191,7 @@ async def test_bravo_sees_nothing_of_it(shop: Core, bravo: Browser, waiting: UUI
         f"/app/campaigns/{waiting}",
         f"/app/campaigns/{waiting}/messages",
         f"/app/campaigns/{waiting}/copy",
-        f"/app/campaigns/{waiting}/copy/plain",
+        f"/app/campaigns/{waiting}/copy/professional",
         f"/app/messages/{mail.id}",
         f"/app/messages/{mail.id}/mail",
         f"/app/customers/{mail.customer_id}",
@@ -197,7 +199,7 @@ async def test_bravo_sees_nothing_of_it(shop: Core, bravo: Browser, waiting: UUI
     ):
         await bravo.see(path, 404)
     await bravo.submit(f"/app/campaigns/{waiting}/approve", 404)
-    await bravo.submit(f"/app/campaigns/{waiting}/copy/plain", 404, subject="x", body="y")
+    await bravo.submit(f"/app/campaigns/{waiting}/copy/professional", 404, subject="x", body="y")
     assert (await now(shop, waiting)).status == "waiting"
     assert "No campaigns yet" in await bravo.see("/app/campaigns")
     assert "No customers yet" in await bravo.see("/app/customers")

@@ -11,7 +11,7 @@ TYPE = """
 @hookimpl
 def campaign_types():
     return [CampaignType(name="made", title="t", purpose="p", audience=Audience(),
-                         copies={"warm": Copy(subject="s {{ word }}", body="b")}, slots=("word",))]
+                         copies={"friendly": Copy(subject="s {{ word }}", body="b")}, slots=("word",))]
 """
 NOTE = """
 async def note(ctx, *_):

@@ -36,7 +36,7 @@ def act() -> None: ...
 @hookimpl
 def campaign_types():
     return [CampaignType(name="{name}", title="t", purpose="p", audience=Audience(),
-                         copies={{"warm": Copy(subject="s", body="b")}})]
+                         copies={{"friendly": Copy(subject="s", body="b")}})]
 @hookimpl
 def channels(): return [Way()]
 @hookimpl

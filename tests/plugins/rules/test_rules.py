@@ -23,8 +23,21 @@ if TYPE_CHECKING:
     from kernel.contracts.decisions import Decision
 
 NOW = datetime(2026, 6, 15, 10, tzinfo=UTC)
-WARM, PLAIN, SHORT = (
-    Action(send=True, campaign_type="winback", tone=tone) for tone in ("warm", "plain", "short")
+FRIENDLY, PROFESSIONAL, CONVERSATIONAL = (
+    Action(send=True, campaign_type="winback", tone=tone)
+    for tone in ("friendly", "professional", "conversational")
+)
+TEN, FIFTEEN = (
+    tuple(
+        msgspec.structs.replace(action, offer=offer)
+        for action in (
+            FRIENDLY,
+            PROFESSIONAL,
+            CONVERSATIONAL,
+            Action(send=True, campaign_type="winback", tone="urgent"),
+        )
+    )
+    for offer in ("percent/10", "percent/15")
 )
 REST = Action(send=False)
 KNOWN: dict[str, Any] = {
@@ -45,7 +58,9 @@ KNOWN: dict[str, Any] = {
 
 
 def frame(
-    actions: tuple[Action, ...] = (REST, WARM, PLAIN, SHORT), **settings: Any
+    actions: tuple[Action, ...] = (REST, FRIENDLY, PROFESSIONAL, CONVERSATIONAL),
+    kind: str = "winback",
+    **settings: Any,
 ) -> DecideContext:
     tenant = Tenant(
         id="alpha",
@@ -59,9 +74,9 @@ def frame(
     )
     campaign = Campaign(
         id=UUID(int=7),
-        key="winback:2026-06-15",
-        campaign_type="winback",
-        plugin="winback",
+        key=f"{kind}:2026-06-15",
+        campaign_type=kind,
+        plugin=kind,
         title="Winback",
         status="deciding",
         proposed_at=NOW,
@@ -71,7 +86,7 @@ def frame(
         campaign=campaign,
         now=NOW,
         actions=actions,
-        settings={"rules": RulesSettings(**settings)},
+        settings={"rules": RulesSettings(**{"explore_share": 0.0, "wait_days": 0.0, **settings})},
     )
 
 
@@ -94,21 +109,25 @@ def one(features: dict[str, Any], *actions: Action, **settings: Any) -> Decision
 @pytest.mark.parametrize(
     ("features", "action", "reason"),
     [
-        ({}, PLAIN, "Last order 84 days ago, usually every 31 days."),
-        ({"orders_count": 3}, WARM, "Last order 84 days ago, usually every 31 days."),
-        ({"total_spent": 500.0}, WARM, "Last order 84 days ago, usually every 31 days."),
+        ({}, PROFESSIONAL, "Last order 84 days ago, usually every 31 days."),
+        ({"orders_count": 3}, FRIENDLY, "Last order 84 days ago, usually every 31 days."),
+        ({"total_spent": 500.0}, FRIENDLY, "Last order 84 days ago, usually every 31 days."),
         (
             {"orders_count": 1, "mean_gap_days": None, "days_since_order": 1.9},
-            PLAIN,
+            PROFESSIONAL,
             "1 order, 1 day ago.",
         ),
         (
             {"orders_count": 0, "total_spent": 0.0, "mean_gap_days": None}
             | {"days_since_order": None, "days_since_created": 2.0},
-            WARM,
+            FRIENDLY,
             "Known since 2 days, no order yet.",
         ),
-        ({"days_since_mail": 10.0}, SHORT, "Last order 84 days ago, usually every 31 days."),
+        (
+            {"days_since_mail": 10.0},
+            CONVERSATIONAL,
+            "Last order 84 days ago, usually every 31 days.",
+        ),
         (
             {"days_since_mail": 2.9},
             REST,
@@ -119,7 +138,7 @@ def one(features: dict[str, Any], *actions: Action, **settings: Any) -> Decision
             REST,
             "Had 4 mails in 30 days and did not click in 90: give it a rest.",
         ),
-        ({"days_since_mail": 20.0, "mails_30d": 4, "clicks_90d": 1}, PLAIN, "Last order"),
+        ({"days_since_mail": 20.0, "mails_30d": 4, "clicks_90d": 1}, PROFESSIONAL, "Last order"),
         (
             {"orders_count": 0, "total_spent": 0.0, "days_since_order": None}
             | {"mean_gap_days": None, "days_since_created": 200.0},
@@ -127,20 +146,29 @@ def one(features: dict[str, Any], *actions: Action, **settings: Any) -> Decision
             "Known for 200 days, no order and no click: too few signals.",
         ),
         ({"orders_count": 5, "returns_count": 4}, REST, "5 orders and 4 returns: give it a rest."),
-        ({"orders_count": 6, "returns_count": 4}, WARM, "Last order"),
-        ({"orders_count": 1, "returns_count": 1, "mean_gap_days": None}, PLAIN, "1 order, 84"),
+        ({"orders_count": 6, "returns_count": 4}, FRIENDLY, "Last order"),
+        (
+            {"orders_count": 1, "returns_count": 1, "mean_gap_days": None},
+            PROFESSIONAL,
+            "1 order, 84",
+        ),
     ],
 )
 def test_the_table(features: dict[str, Any], action: Action, reason: str) -> None:
     decision = one(features)
     assert decision.chosen == action
     assert decision.reasons[0].startswith(reason)
-    assert decision.policy == "rules/1"
+    assert decision.policy.startswith("rules/2:")
 
 
 def test_options_are_all_actions_and_the_chosen_one_is_certain() -> None:
     decision = one({})
-    assert [option.action for option in decision.options] == [REST, WARM, PLAIN, SHORT]
+    assert [option.action for option in decision.options] == [
+        REST,
+        FRIENDLY,
+        PROFESSIONAL,
+        CONVERSATIONAL,
+    ]
     assert [option.probability for option in decision.options] == [0.0, 0.0, 1.0, 0.0]
 
 
@@ -148,26 +176,26 @@ def test_every_threshold_can_be_moved() -> None:
     off = {"rest_days": 0, "ignored_mails": 0, "silent_days": 0, "short_days": 0}
     noisy = {"days_since_mail": 0.5, "mails_30d": 9, "orders_count": 3}
     assert one(noisy).chosen == REST
-    assert one(noisy, **off).chosen == WARM
-    assert one(noisy, **off, loyal_orders=0, loyal_spent=0).chosen == PLAIN
-    assert one({}, usual_tone="short").chosen == SHORT
+    assert one(noisy, **off).chosen == FRIENDLY
+    assert one(noisy, **off, loyal_orders=0, loyal_spent=0).chosen == PROFESSIONAL
+    assert one({}, usual_tone="conversational").chosen == CONVERSATIONAL
     assert one({"returns_count": 2}).chosen == REST
-    assert one({"returns_count": 2}, returned_share=1.5).chosen == PLAIN
-    assert one({"returns_count": 9}, returned_share=0).chosen == PLAIN
+    assert one({"returns_count": 2}, returned_share=1.5).chosen == PROFESSIONAL
+    assert one({"returns_count": 9}, returned_share=0).chosen == PROFESSIONAL
 
 
 def test_a_tone_that_the_campaign_lacks_is_replaced_and_said_so() -> None:
-    decision = one({"days_since_mail": 10.0}, REST, WARM, PLAIN)
-    assert decision.chosen == WARM
-    assert "as there is no short one" in decision.reasons[1]
+    decision = one({"days_since_mail": 10.0}, REST, FRIENDLY, PROFESSIONAL)
+    assert decision.chosen == FRIENDLY
+    assert "as there is no conversational one" in decision.reasons[1]
 
 
 def test_no_offer_is_given_away() -> None:
-    offer = Action(send=True, campaign_type="winback", tone="plain", offer="ten")
-    assert one({}, REST, offer, PLAIN).chosen == PLAIN
+    offer = Action(send=True, campaign_type="winback", tone="professional", offer="ten")
+    assert one({}, REST, offer, PROFESSIONAL).chosen == PROFESSIONAL
 
 
-@pytest.mark.parametrize("actions", [(), (REST,), (PLAIN,)])
+@pytest.mark.parametrize("actions", [(), (REST,), (PROFESSIONAL,)])
 def test_odd_sets_of_actions_still_give_a_whole_decision(actions: tuple[Action, ...]) -> None:
     for features in ({}, {"days_since_mail": 1.0}):
         [decision] = decide_batch(frame(actions), [candidate(**features)])
@@ -199,7 +227,9 @@ async def test_the_hook_gives_the_same_bytes_again() -> None:
 
 def test_without_settings_the_defaults_decide() -> None:
     bare = msgspec.structs.replace(frame(), settings={})
-    assert decide_batch(bare, [candidate()]) == decide_batch(frame(), [candidate()])
+    assert decide_batch(bare, [candidate()]) == decide_batch(
+        msgspec.structs.replace(frame(), settings={"rules": RulesSettings()}), [candidate()]
+    )
 
 
 def test_a_batch_makes_the_options_of_each_choice_once() -> None:

@@ -1,0 +1,1 @@
+"""A regular selection for active customers."""

@@ -1,0 +1,1 @@
+"""Asks subscribers who have long been silent whether they still want mail."""

@@ -1,0 +1,1 @@
+"""One product that goes with what a customer has just bought."""
