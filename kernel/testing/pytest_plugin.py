@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kernel.runtime.embedded import ServerUrls
     from kernel.tenancy.core import Core
     from kernel.tenancy.scope import TenantScope
+    from kernel.testing.claude import FakeClaude
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 
@@ -115,3 +116,12 @@ async def alpha(core: Core) -> AsyncIterator[TenantScope]:
     """An open scope of the tenant alpha, committed at the end of the test."""
     async with core.tenant_scope("alpha", actor="tester") as ctx:
         yield ctx
+
+
+@pytest_asyncio.fixture
+async def fake_claude() -> AsyncIterator[FakeClaude]:
+    """A fake Claude that listens: `fake_claude.base_url` and `.api_key` (docs/fake-claude.md)."""
+    from kernel.testing.claude import FakeClaude
+
+    async with FakeClaude() as fake:
+        yield fake

@@ -1,0 +1,214 @@
+"""The routes of the fake Claude API: who may ask, what fails by script, and which operation it is."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from kernel.testing.claude_answers import Answerer
+from kernel.testing.claude_batches import Batches
+from kernel.testing.claude_checks import check_message, check_prompt
+from kernel.testing.claude_errors import ApiError, Invalid
+from kernel.testing.claude_faults import ANSWER, STATUS, WIRE, Fault, Script
+from kernel.testing.claude_http import Gone, Request, Response, json_response, stall
+from kernel.testing.claude_limits import Limits
+from kernel.testing.claude_models import Models, page
+from kernel.testing.claude_record import Asked, Record, Seen, body_key
+from kernel.testing.claude_usage import PromptCache, measure
+
+_ROUTES = [
+    (method, re.compile(f"^{path}$"), operation)
+    for method, path, operation in (
+        ("POST", "/v1/messages", "messages"),
+        ("POST", "/v1/messages/count_tokens", "count_tokens"),
+        ("GET", "/v1/models", "models"),
+        ("GET", "/v1/models/(?P<id>[^/]+)", "models"),
+        ("POST", "/v1/messages/batches", "batch_create"),
+        ("GET", "/v1/messages/batches", "batch_list"),
+        ("GET", "/v1/messages/batches/(?P<id>[^/]+)", "batch_retrieve"),
+        ("DELETE", "/v1/messages/batches/(?P<id>[^/]+)", "batch_delete"),
+        ("GET", "/v1/messages/batches/(?P<id>[^/]+)/results", "batch_results"),
+        ("POST", "/v1/messages/batches/(?P<id>[^/]+)/cancel", "batch_cancel"),
+    )
+]
+_MESSAGES = {
+    "401": "invalid x-api-key",
+    "403": "Your API key does not have permission to use the specified resource.",
+    "429": "This request would exceed your organization's rate limit of requests per minute.",
+    "500": "Internal server error",
+    "529": "Overloaded",
+}
+Operation = Callable[[Request, Seen, str], Awaitable[Response]]
+
+
+class Api:
+    """All that is behind the port."""
+
+    def __init__(self, now: Callable[[], datetime], seconds: Callable[[], float]) -> None:
+        self.keys: set[str] = set()
+        self.latency = 0.0
+        self.script = Script()
+        self.record = Record()
+        self.models = Models()
+        self.limits = Limits(now, seconds)
+        self.answerer = Answerer(PromptCache(seconds))
+        self.batches = Batches(self.answerer, self.script, self.record, self.models, now, seconds)
+        self._ids = itertools.count(1)
+
+    async def handle(self, request: Request) -> Response:
+        """The answer to one request.
+
+        Raises:
+            Gone: the connection is to be cut.
+        """
+        method, operation, argument = _routed(request)
+        seen = self.record.begin(request, operation, f"req_{next(self._ids):024x}")
+        try:
+            response = await self._answered(request, seen, argument, wrong_method=not method)
+            seen.status = response.status
+        finally:
+            self.record.in_flight -= 1
+        response.headers.setdefault("request-id", seen.request_id)
+        response.headers.setdefault("anthropic-organization-id", "org_fake")
+        return response
+
+    async def _answered(
+        self, request: Request, seen: Seen, argument: str, *, wrong_method: bool
+    ) -> Response:
+        draw = body_key(request.body or request.path.encode()) + bytes([seen.attempt % 256])
+        fault = self.script.next(seen.operation, seen, draw, (*WIRE, *STATUS))
+        seen.fault = fault.kind if fault else ""
+        try:
+            if fault:
+                await self._before(fault)
+            if not seen.operation:
+                raise ApiError(404, f"Not found: {request.path}")
+            if wrong_method:
+                raise ApiError(405, "Method Not Allowed")
+            self._authorise(request)
+            operation: Operation = getattr(self, f"_{seen.operation}")
+            response = await operation(request, seen, argument)
+        except ApiError as error:
+            response = json_response(error.body(seen.request_id), error.status, error.headers)
+        if fault:
+            _after(fault, response)
+        return response
+
+    async def _before(self, fault: Fault) -> None:
+        """What the fault does instead of an answer, or before it."""
+        if fault.kind == "drop":
+            raise Gone
+        if fault.kind == "stall":
+            await stall(600 if fault.seconds is None else fault.seconds)
+            raise Gone
+        if fault.kind == "slow":
+            await stall(1 if fault.seconds is None else fault.seconds)
+        if fault.kind in STATUS:
+            told = {} if fault.retry_after is None else {"retry-after": f"{fault.retry_after:g}"}
+            message = _MESSAGES.get(fault.kind, "Something went wrong, as the test asked for.")
+            raise ApiError(int(fault.kind), message, told)
+
+    def _authorise(self, request: Request) -> None:
+        scheme, _, token = request.headers.get("authorization", "").partition(" ")
+        key = token if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+        if not key:
+            raise ApiError(401, "x-api-key header is required")
+        if key not in self.keys:
+            raise ApiError(401, "invalid x-api-key")
+        if "anthropic-version" not in request.headers:
+            raise Invalid("anthropic-version", "header is required")
+
+    async def _messages(self, request: Request, seen: Seen, _: str) -> Response:
+        params = decoded(request.body)
+        asked = Asked(request.body, key=body_key(request.body), outcome="refused")
+        self.record.asked.append(asked)
+        model = check_message(params, self.models)
+        charged = measure(params, model).tokens
+        headers = self.limits.take(charged, params["max_tokens"])
+        if self.latency:
+            await stall(self.latency)
+        draw = asked.key + bytes([seen.attempt % 256])
+        fault = self.script.next("messages", asked, draw, ANSWER)
+        seen.fault = seen.fault or (fault.kind if fault else "")
+        message = self.answerer.message(asked, params, model, fault.kind if fault else "")
+        self.limits.settle(params["max_tokens"], message["usage"])
+        asked.outcome = fault.kind if fault else "answered"
+        return json_response(message, headers=headers)
+
+    async def _count_tokens(self, request: Request, seen: Seen, _: str) -> Response:
+        params = decoded(request.body)
+        model = check_prompt(params, self.models)
+        return json_response({"input_tokens": measure(params, model).tokens})
+
+    async def _models(self, request: Request, seen: Seen, name: str) -> Response:
+        if name:
+            return json_response(self.models.get(name).told())
+        return json_response(page([m.told() for m in self.models.known.values()], request.query))
+
+    async def _batch_create(self, request: Request, seen: Seen, _: str) -> Response:
+        return json_response(self.batches.create(request.body).told(_base(request)))
+
+    async def _batch_list(self, request: Request, seen: Seen, _: str) -> Response:
+        told = [batch.told(_base(request)) for batch in reversed(self.batches.known.values())]
+        return json_response(page(told, request.query))
+
+    async def _batch_retrieve(self, request: Request, seen: Seen, name: str) -> Response:
+        batch = await self.batches.polled(name)
+        return json_response(batch.told(_base(request)))
+
+    async def _batch_cancel(self, request: Request, seen: Seen, name: str) -> Response:
+        return json_response(self.batches.cancel(name).told(_base(request)))
+
+    async def _batch_delete(self, request: Request, seen: Seen, name: str) -> Response:
+        self.batches.delete(name)
+        return json_response({"id": name, "type": "message_batch_deleted"})
+
+    async def _batch_results(self, request: Request, seen: Seen, name: str) -> Response:
+        headers = {"content-type": "application/x-jsonl"}
+        return Response(headers=headers, lines=self.batches.results(name))
+
+
+def decoded(body: bytes) -> Any:
+    """The JSON of a request.
+
+    Raises:
+        Invalid: 400, it is none.
+    """
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Invalid("", f"The request body is not valid JSON: {error}") from error
+
+
+def _routed(request: Request) -> tuple[bool, str, str]:
+    """Whether the method fits, the operation, and the id in the path."""
+    other = ""
+    for method, pattern, operation in _ROUTES:
+        if found := pattern.match(request.path):
+            if method == request.method:
+                return True, operation, found.groupdict().get("id", "")
+            other = operation
+    return False, other, ""
+
+
+def _base(request: Request) -> str:
+    return f"http://{request.headers.get('host', '127.0.0.1')}"
+
+
+def _after(fault: Fault, response: Response) -> None:
+    """What the fault does to an answer that is ready."""
+    if fault.kind == "drop_after":
+        raise Gone
+    if fault.kind == "drop_midway":
+        response.cut = True
+    if fault.kind == "drip":
+        response.drip = 1 if fault.seconds is None else fault.seconds
+    if fault.kind == "html":
+        response.status, response.lines = 502, None
+        response.body = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+        response.headers["content-type"] = "text/html"

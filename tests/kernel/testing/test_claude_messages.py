@@ -1,0 +1,173 @@
+"""Messages of the fake Claude, as the real client meets them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Literal
+
+import anthropic
+import pydantic
+import pytest
+
+from kernel.testing.claude import Asked
+
+if TYPE_CHECKING:
+    from anthropic import AsyncAnthropic
+
+    from kernel.testing.claude import FakeClaude
+
+HAIKU = "claude-haiku-5-5"
+
+
+class Advice(pydantic.BaseModel):
+    reasons: list[str] = pydantic.Field(min_length=1, max_length=3)
+    action: Literal["send", "skip", "wait"]
+    tone: Literal["professional", "friendly", "urgent", "conversational"]
+    offer: Literal["none", "percent/10", "amount/5"]
+    wait_hours: int = pydantic.Field(ge=0, le=72)
+    confidence: float = pydantic.Field(ge=0, le=1)
+
+
+class Copy(pydantic.BaseModel):
+    subject: str = pydantic.Field(max_length=60)
+    preheader: str
+    heading: str
+    body: str
+    button: str = pydantic.Field(max_length=12)
+
+
+def asking(about: str, model: type[pydantic.BaseModel] = Advice, **more: Any) -> dict[str, Any]:
+    """Parameters of a prompt."""
+    schema = anthropic.transform_schema(model)
+    return {
+        "model": HAIKU,
+        "max_tokens": 1024,
+        "messages": [{"role": "user", "content": about}],
+        "output_config": {"format": {"type": "json_schema", "schema": schema}},
+        **more,
+    }
+
+
+def value(message: anthropic.types.Message) -> Any:
+    return json.loads(next(block.text for block in message.content if block.type == "text"))
+
+
+async def test_parse_gets_its_model(client: AsyncAnthropic) -> None:
+    answer = await client.messages.parse(
+        model=HAIKU,
+        max_tokens=1024,
+        messages=[{"role": "user", "content": "a customer"}],
+        output_format=Advice,
+        output_config={"effort": "low"},
+    )
+    assert isinstance(answer.parsed_output, Advice)
+    assert answer.stop_reason == "end_turn"
+    assert answer.usage.input_tokens > 0 and answer.usage.output_tokens > 0
+
+
+async def test_the_same_prompt_gets_the_same_answer(client: AsyncAnthropic) -> None:
+    one = await client.messages.create(**asking("a customer"))
+    two = await client.messages.create(**asking("a customer"))
+    other = await client.messages.create(**asking("another customer"))
+    assert value(one) == value(two) != value(other)
+    assert one.id != two.id
+
+
+async def test_decisions_are_spread_and_make_sense(client: AsyncAnthropic) -> None:
+    made = [value(await client.messages.create(**asking(f"customer {i}"))) for i in range(80)]
+    assert {row["action"] for row in made} == {"send", "skip", "wait"}
+    assert Counter(row["action"] for row in made).most_common(1)[0][0] == "send"
+    assert len({row["tone"] for row in made}) == 4 and len({row["offer"] for row in made}) == 3
+    for row in made:
+        Advice.model_validate(row)
+        assert row["offer"] == "none" or row["action"] != "skip"
+        assert row["tone"] != "urgent" or row["offer"] != "none"
+        assert (row["wait_hours"] > 0) == (row["action"] == "wait")
+
+
+async def test_copy_uses_slots_and_neither_digits_nor_links(client: AsyncAnthropic) -> None:
+    prompt = "Slots: {{ first_name }}, {{ product_title }}, {{ offer_code }}."
+    for number in range(12):
+        text = value(await client.messages.create(**asking(f"{prompt} {'x' * number}", Copy)))
+        Copy.model_validate(text)
+        assert "{{ first_name }}" in text["body"] and "{{ product_title }}" in text["body"]
+        assert not re.search(r"\d|https?:|www\.", " ".join(text.values()))
+    plain = value(await client.messages.create(**asking("No slots here.", Copy)))
+    assert "{{" not in " ".join(plain.values())
+
+
+async def test_ids_of_the_prompt_are_answered_one_by_one(client: AsyncAnthropic) -> None:
+    class Policy(pydantic.BaseModel):
+        bucket: str
+        action: Literal["send", "skip"]
+
+    class Policies(pydantic.BaseModel):
+        policies: list[Policy]
+
+    prompt = json.dumps([{"bucket": f"b{i}", "customers": i} for i in range(7)])
+    found = value(await client.messages.create(**asking(prompt, Policies)))
+    assert [row["bucket"] for row in found["policies"]] == [f"b{i}" for i in range(7)]
+
+
+async def test_a_test_decides_the_answer(client: AsyncAnthropic, fake_claude: FakeClaude) -> None:
+    def absurd(asked: Asked) -> Any:
+        return {**asked.filled, "offer": "percent/95"} if "vip" in asked.prompt else None
+
+    fake_claude.answer(absurd)
+    assert value(await client.messages.create(**asking("a vip")))["offer"] == "percent/95"
+    assert value(await client.messages.create(**asking("a guest")))["offer"] != "percent/95"
+    fake_claude.answer({"send": True})
+    assert value(await client.messages.create(**asking("a guest"))) == {"send": True}
+
+
+async def test_thinking_comes_first_where_it_is_on(client: AsyncAnthropic) -> None:
+    on = await client.messages.create(**asking("a customer"))
+    off = await client.messages.create(**asking("a customer", thinking={"type": "disabled"}))
+    assert [block.type for block in on.content] == ["thinking", "text"]
+    assert [block.type for block in off.content] == ["text"]
+    assert on.usage.output_tokens_details and on.usage.output_tokens_details.thinking_tokens > 0
+
+
+async def test_too_few_tokens_cut_the_answer(client: AsyncAnthropic) -> None:
+    cut = await client.messages.create(
+        **asking("a customer", thinking={"type": "disabled"}) | {"max_tokens": 10}
+    )
+    assert cut.stop_reason == "max_tokens" and cut.usage.output_tokens == 10
+    with pytest.raises(json.JSONDecodeError):
+        value(cut)
+
+
+async def test_a_tool_that_must_be_used_is_used(client: AsyncAnthropic) -> None:
+    tool = {
+        "name": "decide",
+        "strict": True,
+        "input_schema": anthropic.transform_schema(Advice),
+    }
+    told = asking("a customer", tools=[tool], tool_choice={"type": "tool", "name": "decide"})
+    del told["output_config"]
+    answer = await client.messages.create(**told)
+    assert answer.stop_reason == "tool_use"
+    used = next(block for block in answer.content if block.type == "tool_use")
+    Advice.model_validate(used.input)
+
+
+async def test_headers_tell_the_request_and_the_limits(client: AsyncAnthropic) -> None:
+    raw = await client.messages.with_raw_response.create(**asking("a customer"))
+    assert raw.headers["request-id"].startswith("req_")
+    for unit in ("requests", "input-tokens", "output-tokens"):
+        assert int(raw.headers[f"anthropic-ratelimit-{unit}-remaining"]) > 0
+    assert value(await raw.parse())
+
+
+async def test_all_is_recorded(client: AsyncAnthropic, fake_claude: FakeClaude) -> None:
+    await client.messages.create(**asking("bucket one"))
+    await client.messages.create(**asking("Größe of bucket two"))
+    assert fake_claude.record.count() == 2
+    assert not fake_claude.record.asked_twice()
+    assert not fake_claude.record.holds("anna@example.com", "Anna")
+    assert fake_claude.record.holds("größe", "bucket one") == ["größe", "bucket one"]
+    await client.messages.create(**asking("bucket one"))
+    assert [asked.prompt for asked in fake_claude.record.asked_twice()] == ["bucket one"]
+    assert fake_claude.requests[0].headers["authorization"] == f"Bearer {fake_claude.api_key}"
