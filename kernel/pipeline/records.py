@@ -18,11 +18,17 @@ if TYPE_CHECKING:
 
 INSERT = """
 INSERT INTO pipeline_decision
-  (tenant_id, id, customer_id, occasion, campaign_id, decided_at, send, policy, record)
-SELECT $1, r.id, r.customer_id, r.occasion, $2, $3, r.send, r.policy, r.record
-FROM unnest($4::uuid[], $5::bigint[], $6::text[], $7::boolean[], $8::text[], $9::bytea[])
-  r (id, customer_id, occasion, send, policy, record)
+  (tenant_id, id, customer_id, occasion, campaign_id, campaign_type, decided_at, send, policy, plugin,
+   fallback, guardrails, record)
+SELECT $1, r.id, r.customer_id, r.occasion, $2, $3, $4, r.send, r.policy, r.plugin, r.fallback,
+  string_to_array(r.guardrails, ','), r.record
+FROM unnest($5::uuid[], $6::bigint[], $7::text[], $8::boolean[], $9::text[], $10::text[], $11::text[],
+            $12::text[], $13::bytea[])
+  r (id, customer_id, occasion, send, policy, plugin, fallback, guardrails, record)
 """
+
+VERSION = 2
+"""Of the record. An earlier one cannot be computed again: guardrails had no part in it."""
 
 UPDATE = """
 UPDATE pipeline_message m SET state = r.state, reason = r.reason, variant = r.variant,
@@ -64,17 +70,14 @@ def record(
         changes=guarded.changes,
         action=guarded.action,
         held_out=guarded.held_out,
+        version=VERSION,
+        advice=tuple(advice.id for advice in candidate.advice),
+        grant=guarded.grant,
     )
 
 
-async def write(ctx: Context, batch: Batch, versions: dict[str, str]) -> None:
-    """Store the batch: one row a decision, one new state a message, in the caller's transaction.
-
-    Args:
-        ctx: the tenant.
-        batch: after all deciding stages.
-        versions: plugin -> version, as frozen with the campaign.
-    """
+async def write(ctx: Context, batch: Batch) -> None:
+    """Store the batch: one row a decision, one new state a message, in the caller's transaction."""
     at = batch.frame.now
     records = [
         record(
@@ -84,7 +87,7 @@ async def write(ctx: Context, batch: Batch, versions: dict[str, str]) -> None:
             candidate=person.candidate,
             guarded=guarded,
             plugin=decided.plugin,
-            plugin_version=versions.get(decided.plugin, ""),
+            plugin_version=batch.versions.get(decided.plugin, ""),
             frame_digest=batch.frame_digest,
             at=at,
         )
@@ -94,12 +97,16 @@ async def write(ctx: Context, batch: Batch, versions: dict[str, str]) -> None:
         INSERT,
         ctx.tenant.id,
         batch.campaign.id,
+        batch.campaign.campaign_type,
         at,
         [one.id for one in records],
         [one.customer_id for one in records],
         [one.occasion for one in records],
         [one.action.send for one in records],
         [one.decision.policy for one in records],
+        [one.plugin for one in records],
+        [one.decision.fallback for one in records],
+        [",".join(c.guardrail for c in one.changes) or None for one in records],
         [canonical(one) for one in records],
     )
     await ctx.db.execute(
