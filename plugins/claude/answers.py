@@ -17,7 +17,7 @@ from kernel.sdk import Frozen
 Percent = Annotated[int, Meta(ge=0, le=100)]
 NONE = "none"
 WAITS = (0, 1, 2, 3, 4, 5)
-"""Days that a mail may be put off; a campaign lives a week."""
+"""Days that a mail may be put off; a campaign lives a week. To wait for 0 days is to wait for one."""
 
 
 class Probabilities(Frozen):
@@ -127,7 +127,8 @@ def read(
         if getattr(answer, name) not in values:
             raise Wrong(f"the answer broke the schema: `{name}` was none of the choices")
     if isinstance(answer, Policy):
-        _sensible(answer)
+        if answer.action == "leave" and answer.leave_to == NONE:
+            raise Wrong("the action `leave` needs a campaign in `leave_to`")
         if answer.action in ("send", "wait") and (answer.tone, answer.offer) not in pairs:
             raise Wrong("there is no mail of this tone with this offer; `urgent` needs an offer")
     return answer
@@ -137,13 +138,6 @@ def _choices(schema: Mapping[str, Any]) -> Iterator[tuple[str, list[Any]]]:
     for name, one in schema["properties"].items():
         if "enum" in one:
             yield name, one["enum"]
-
-
-def _sensible(answer: Policy) -> None:
-    if (answer.action == "leave") != (answer.leave_to != NONE):
-        raise Wrong("`leave_to` goes with the action `leave` and with no other")
-    if answer.action == "wait" and answer.wait_days < 1:
-        raise Wrong("the action `wait` needs `wait_days` of 1 or more")
 
 
 def _safe(error: msgspec.ValidationError) -> str:

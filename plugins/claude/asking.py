@@ -12,8 +12,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from plugins.claude import budget, circuit, client, repo, setups
-from plugins.claude.answers import Wrong, read
+from plugins.claude.answers import Words, Wrong, read
 from plugins.claude.client import Failed, Said, Usage
+from plugins.claude.words import fault
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,9 +172,11 @@ def _judged(question: Question, setup: Setup, said: Said) -> tuple[str, str, str
     wrong = said.wrong
     if not wrong:
         try:
-            read(question.kind, said.text, setup.schema, setup.pairs)
+            answer = read(question.kind, said.text, setup.schema, setup.pairs)
         except Wrong as error:
             wrong = str(error)
+        else:
+            wrong = fault(answer, question.facts) if isinstance(answer, Words) else ""
     if not wrong:
         return "answered", "", ""
     if question.wrong:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kernel.sdk import Action, Decision, Option
+from kernel.sdk import Action, Decision, Option, explore
 from plugins.claude import buckets
 from plugins.claude.answers import NONE, Policy
 from plugins.claude.consulting import Envelope
@@ -16,11 +16,12 @@ from plugins.claude.manifest import MANIFEST, ClaudeSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
     from kernel.sdk import Advice, Candidate, DecideContext
 
-READ = 4096
-"""Different answers whose reading is kept for one call."""
+REASON = 600
+"""Characters of a reason; the schema has the same limit."""
 
 
 def decide_batch(ctx: DecideContext, candidates: Sequence[Candidate]) -> list[Decision | None]:
@@ -56,9 +57,10 @@ def decision_of(ctx: DecideContext, advice: Advice) -> Decision | None:
     chosen = action_of(ctx, policy)
     if chosen is None:
         return None
-    reasons = [plain(policy.reason) if len(policy.reason) <= 200 else _line(policy.reason)]
-    if policy.action == "wait":
-        reasons.append(f"Not before {policy.wait_days} days from now.")
+    reasons = [plain(policy.reason, REASON)]
+    if chosen.send_at is not None:
+        days = (chosen.send_at - ctx.now).days
+        reasons.append(f"Not before {days} {'day' if days == 1 else 'days'} from now.")
     if envelope.bucket:
         kind = buckets.words(buckets.facts_of(envelope.bucket))
         reasons.append(f"Decided for all customers of a kind: {kind}.")
@@ -88,9 +90,15 @@ def action_of(ctx: DecideContext, policy: Policy) -> Action | None:
         if action.send and (action.tone, action.offer) == (policy.tone, offer):
             if policy.action == "send":
                 return action
-            at = ctx.now + timedelta(days=policy.wait_days)
-            return msgspec.structs.replace(action, send_at=at)
+            return msgspec.structs.replace(action, send_at=_later(ctx, max(1, policy.wait_days)))
     return None
+
+
+def _later(ctx: DecideContext, days: int) -> datetime | None:
+    """So many days from now, or fewer where the campaign would be over; None: now or never."""
+    while days and ctx.expires_at is not None and ctx.now + timedelta(days=days) >= ctx.expires_at:
+        days -= 1
+    return ctx.now + timedelta(days=days) if days else None
 
 
 def options(actions: Sequence[Action], chosen: Action) -> tuple[Option, ...]:
@@ -105,8 +113,5 @@ def explored(
     ctx: DecideContext, settings: ClaudeSettings, candidate: Candidate, decision: Decision
 ) -> Decision:
     """The decision, or a neighbour of it that is as well allowed, chosen by the message's id."""
-    return decision
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())
+    share = settings.explore_percent / 100
+    return explore(decision, str(candidate.message_id), share, ctx.actions)

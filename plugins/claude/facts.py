@@ -30,9 +30,14 @@ def data_block(value: Any) -> str:
     return f"<data>\n{text}\n</data>"
 
 
-def plain(text: str) -> str:
+def within(block: str) -> Any:
+    """The value in a data block."""
+    return msgspec.json.decode(block.removeprefix("<data>").removesuffix("</data>"))
+
+
+def plain(text: str, longest: int = LONGEST) -> str:
     """A text from outside, in one line, cut, with e-mail addresses taken out."""
-    return _EMAIL.sub("…", _CONTROLS.sub(" ", text))[:LONGEST]
+    return _EMAIL.sub("…", _CONTROLS.sub(" ", text))[:longest]
 
 
 def customer(candidate: Candidate, text_traits: Collection[str]) -> dict[str, Scalar]:

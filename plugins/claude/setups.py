@@ -89,7 +89,7 @@ def deciding(
         "tone": sorted({action.tone for action in sends}) or [NONE],
         "offer": [NONE, *sorted({action.offer for action in sends if action.offer})],
         "wait_days": WAITS,
-        "leave_to": (NONE, *others),
+        "leave_to": others or (NONE,),
     }
     pairs = tuple((action.tone, action.offer or NONE) for action in sends)
     told = prompt("decide_customer" if kind == "customer" else "decide_bucket")

@@ -7,11 +7,12 @@ from uuid import UUID, uuid5
 
 import msgspec
 
-from kernel.sdk import Copy, Pending, Written
+from kernel.sdk import Pending, Written
 from plugins.claude import asking, client, facts, repo, setups, shop
 from plugins.claude.answers import Words
 from plugins.claude.manifest import ClaudeSettings
 from plugins.claude.repo import Question
+from plugins.claude.words import copy_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -78,16 +79,6 @@ def told(brief: Brief) -> dict[str, object]:
     }
 
 
-def copy_of(text: str) -> Copy | None:
-    """The words in an answer; None where they are none."""
-    try:
-        words = msgspec.json.decode(text, type=Words)
-    except (msgspec.DecodeError, UnicodeError):
-        return None
-    fields = {name: getattr(words, name).strip() for name in Copy.__struct_fields__}
-    return msgspec.convert({name: value for name, value in fields.items() if value}, Copy)
-
-
 def _answer(question: Question, prompt_hash: str, blocked: str) -> Answer:
     if question.state in ("waiting", "asked"):
         if not (blocked and question.state == "waiting"):
@@ -95,7 +86,7 @@ def _answer(question: Question, prompt_hash: str, blocked: str) -> Answer:
         return Written(copy=None, prompt_hash=prompt_hash, fallback=blocked)
     good = question.state == "answered"
     return Written(
-        copy=copy_of(question.answer) if good else None,
+        copy=copy_of(msgspec.json.decode(question.answer, type=Words)) if good else None,
         model=question.model,
         prompt_hash=prompt_hash,
         tokens=question.tokens,
