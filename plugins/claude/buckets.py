@@ -8,7 +8,6 @@ in the same buckets.
 from __future__ import annotations
 
 import bisect
-import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 from kernel.sdk import Scalar
@@ -32,7 +31,9 @@ FINE, COARSE = 0.6, 72
 def number(features: Features, name: str) -> float | None:
     """The feature as a number, or None."""
     value = features.get(name)
-    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return None
+    return float(value) if abs(value) < 1e15 else None  # not what is no number either
 
 
 def band(bands: tuple[Sequence[float], Sequence[str]], value: float | None) -> str:
@@ -136,7 +137,7 @@ def assign(
         The key for each customer, in order, and of each new bucket what is told of it.
     """
     there, new, keys = set(known), {}, []
-    room = (int(most * FINE), most - COARSE, most)
+    room = (min(int(most * FINE), most - COARSE), most - COARSE, most)
     for features in customers:
         for grid, limit in enumerate(room):
             facts = told(features, grid)
@@ -157,8 +158,7 @@ def words(facts: Mapping[str, str]) -> str:
         "other_types": "other campaigns",
         "planned_type": "planned",
     }
-    parts = (f"{names.get(name, name)} {value}" for name, value in facts.items() if value)
-    return ", ".join(itertools.chain(parts))
+    return ", ".join(f"{names.get(name, name)} {value}" for name, value in facts.items() if value)
 
 
 def facts_of(name: str) -> dict[str, str]:
