@@ -28,6 +28,7 @@ def command(port: int, faults: tuple[str, ...], latency: float, polls: int) -> N
     async def work() -> None:
         stop = stop_event()
         async with FakeClaude(port) as fake:
+            fake.record.keeps = False
             fake.latency = latency
             fake.batches.polls = polls
             for fault in faults:
@@ -39,6 +40,7 @@ def command(port: int, faults: tuple[str, ...], latency: float, polls: int) -> N
             click.echo(f"ANTHROPIC_BASE_URL={fake.base_url}")
             click.echo(f"ANTHROPIC_API_KEY={fake.api_key}")
             await stop.wait()
-            click.echo(f"{len(fake.requests):,} requests, {len(fake.asked):,} prompts")
+            told = (f"{name} {count:,}" for name, count in sorted(fake.record.totals.items()))
+            click.echo(", ".join(told) or "Nothing was asked.")
 
     asyncio.run(work())

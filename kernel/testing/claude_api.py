@@ -18,7 +18,7 @@ from kernel.testing.claude_faults import ANSWER, STATUS, WIRE, Fault, Script
 from kernel.testing.claude_http import Gone, Request, Response, json_response, stall
 from kernel.testing.claude_limits import Limits
 from kernel.testing.claude_models import Models, page
-from kernel.testing.claude_record import Asked, Record, Seen, body_key
+from kernel.testing.claude_record import Asked, Record, Seen, body_key, prompt_key
 from kernel.testing.claude_usage import PromptCache, measure
 
 _ROUTES = [
@@ -125,8 +125,8 @@ class Api:
 
     async def _messages(self, request: Request, seen: Seen, _: str) -> Response:
         params = decoded(request.body)
-        asked = Asked(request.body, key=body_key(request.body), outcome="refused")
-        self.record.asked.append(asked)
+        asked = Asked(request.body, key=prompt_key(params), outcome="refused")
+        self.record.ask(asked)
         model = check_message(params, self.models)
         charged = measure(params, model).tokens
         headers = self.limits.take(charged, params["max_tokens"])

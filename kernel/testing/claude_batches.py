@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import msgspec
 
@@ -17,7 +18,7 @@ from kernel.testing.claude_checks import check_message
 from kernel.testing.claude_errors import ApiError, Invalid
 from kernel.testing.claude_faults import ANSWER, ROW, Script
 from kernel.testing.claude_models import Models
-from kernel.testing.claude_record import Asked, Record, body_key
+from kernel.testing.claude_record import Asked, Record, prompt_key
 
 MAX_REQUESTS = 100_000
 _CUSTOM_ID = re.compile(r"^[a-zA-Z0-9_-]{1,64}$")
@@ -129,7 +130,7 @@ class Batches:
             before.add(row.custom_id)
         name = f"msgbatch_{next(self._ids):024x}"
         asked = [Asked(row.params, row.custom_id, name) for row in rows]
-        self.record.asked += asked
+        self.record.ask(*asked)
         batch = Batch(name, asked, self._now(), self._clock())
         batch.work = asyncio.create_task(self._worked(batch))
         self.known[name] = batch
@@ -217,12 +218,13 @@ class Batches:
     async def _worked(self, batch: Batch) -> None:
         """Results of all rows, worked out ahead a few at a time so that nobody waits for them."""
         for index, asked in enumerate(batch.rows):
-            asked.key = body_key(asked.raw)
+            params = asked.params
+            asked.key = prompt_key(params)
             lot = hashlib.blake2b(
                 asked.key + str(asked.custom_id).encode(), digest_size=16
             ).digest()
             fault = self.script.next("row", asked, lot, (*ROW, *ANSWER))
-            result = self._result(asked, fault.kind if fault else "")
+            result = self._result(asked, params, fault.kind if fault else "")
             batch.results.append((lot, asked, result))
             if index % _SLICE == 0:
                 await asyncio.sleep(0)
@@ -241,12 +243,11 @@ class Batches:
             batch.lines.append(msgspec.json.encode(line) + b"\n")
         batch.results.clear()
 
-    def _result(self, asked: Asked, fault: str) -> Result:
+    def _result(self, asked: Asked, params: Any, fault: str) -> Result:
         if fault in ("canceled", "expired"):
             asked.outcome = fault
             return fault, msgspec.Raw(f'{{"type":"{fault}"}}'.encode())
         try:
-            params = asked.params
             model = check_message(params, self.models, batched=True)
             message = self.answerer.message(asked, params, model, fault, tier="batch")
         except ApiError as error:

@@ -94,6 +94,10 @@ class Record:
     peak: int = 0
     """The most requests that were in work at once."""
     bodies: Counter[bytes] = field(default_factory=Counter)
+    keeps: bool = True
+    """False: only counted, for a server that runs for days."""
+    totals: Counter[str] = field(default_factory=Counter)
+    """HTTP requests by operation, and `prompts`."""
 
     def begin(self, request: Request, operation: str, request_id: str) -> Seen:
         """Notes a request as it comes."""
@@ -112,19 +116,28 @@ class Record:
             attempt=self.bodies[key],
         )
         self.bodies[key] += 1
-        self.requests.append(seen)
+        self.totals[operation] += 1
+        if self.keeps:
+            self.requests.append(seen)
         return seen
+
+    def ask(self, *asked: Asked) -> None:
+        """Notes prompts as they come."""
+        self.totals["prompts"] += len(asked)
+        if self.keeps:
+            self.asked += asked
 
     def clear(self) -> None:
         """Forgets what was; what is in work stays counted."""
         self.requests.clear()
         self.asked.clear()
         self.bodies.clear()
+        self.totals.clear()
         self.peak = self.in_flight
 
     def count(self, operation: str = "messages") -> int:
         """How many HTTP requests of this operation there were, answered or not."""
-        return sum(seen.operation == operation for seen in self.requests)
+        return self.totals[operation]
 
     def asked_twice(self) -> list[Asked]:
         """Prompts that were answered although the same one, or the same custom_id, had been before."""
@@ -155,6 +168,11 @@ def _words(content: Any) -> str:
     return "\n".join(block.get("text", "") for block in content)
 
 
-def body_key(body: bytes | msgspec.Raw) -> bytes:
+def prompt_key(params: Any) -> bytes:
+    """A short hash of parameters, whatever the order of their names: clients write it as they like."""
+    return body_key(msgspec.json.encode(params, order="deterministic"))
+
+
+def body_key(body: bytes) -> bytes:
     """A short hash of a body."""
     return hashlib.blake2b(body, digest_size=16).digest()

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
+
+import msgspec
 
 from kernel.testing.claude_errors import Invalid
 
@@ -37,6 +40,16 @@ def check_schema(schema: Any, where: str = "output_config.format.schema") -> Non
         raise Invalid(where, "Input should be an object")
     if not schema.keys() & {"type", "anyOf", "allOf", "$ref"}:
         raise Invalid(where, "Schema must have a 'type', 'anyOf', 'allOf' or '$ref' at the top")
+    try:
+        _walked(msgspec.json.encode(schema), where)
+    except RecursionError as error:
+        raise Invalid(where, "Schema is too complex for compilation") from error
+
+
+@functools.lru_cache(maxsize=256)
+def _walked(encoded: bytes, where: str) -> None:
+    """Each schema is looked through once, however often it is sent."""
+    schema = msgspec.json.decode(encoded)
     counts = _Counts(schema)
     counts.walk(schema, where, ())
     if counts.optional > MAX_OPTIONAL:

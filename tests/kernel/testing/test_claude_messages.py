@@ -12,22 +12,12 @@ import pydantic
 import pytest
 
 from kernel.testing.claude import Asked
+from tests.kernel.testing.asking import HAIKU, Advice, asking, value
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic
 
     from kernel.testing.claude import FakeClaude
-
-HAIKU = "claude-haiku-5-5"
-
-
-class Advice(pydantic.BaseModel):
-    reasons: list[str] = pydantic.Field(min_length=1, max_length=3)
-    action: Literal["send", "skip", "wait"]
-    tone: Literal["professional", "friendly", "urgent", "conversational"]
-    offer: Literal["none", "percent/10", "amount/5"]
-    wait_hours: int = pydantic.Field(ge=0, le=72)
-    confidence: float = pydantic.Field(ge=0, le=1)
 
 
 class Copy(pydantic.BaseModel):
@@ -36,22 +26,6 @@ class Copy(pydantic.BaseModel):
     heading: str
     body: str
     button: str = pydantic.Field(max_length=12)
-
-
-def asking(about: str, model: type[pydantic.BaseModel] = Advice, **more: Any) -> dict[str, Any]:
-    """Parameters of a prompt."""
-    schema = anthropic.transform_schema(model)
-    return {
-        "model": HAIKU,
-        "max_tokens": 1024,
-        "messages": [{"role": "user", "content": about}],
-        "output_config": {"format": {"type": "json_schema", "schema": schema}},
-        **more,
-    }
-
-
-def value(message: anthropic.types.Message) -> Any:
-    return json.loads(next(block.text for block in message.content if block.type == "text"))
 
 
 async def test_parse_gets_its_model(client: AsyncAnthropic) -> None:
