@@ -171,8 +171,8 @@ def test_the_schema_is_one_the_api_takes() -> None:
 def test_bounds_that_the_schema_cannot_hold_are_checked_here(change: dict[str, Any]) -> None:
     schema = tightened(Policy, {})
     read("bucket", msgspec.json.encode(POLICY).decode(), schema, [("friendly", "none")])
+    text = msgspec.json.encode({**POLICY, **change}).decode()
     with pytest.raises(Wrong):
-        text = msgspec.json.encode({**POLICY, **change}).decode()
         read("bucket", text, schema, [("friendly", "none")])
 
 
