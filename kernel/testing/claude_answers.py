@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from kernel.testing.claude_copy import words
+from kernel.testing.claude_copy import Brief, words
 from kernel.testing.claude_errors import ApiError
 from kernel.testing.claude_faults import spoiled
 from kernel.testing.claude_fill import fill
@@ -105,7 +105,7 @@ class Answerer:
 
     def _value(self, asked: Asked, schema: dict[str, Any] | None, prompt: str, seed: int) -> Any:
         if schema is None:
-            filled: Any = words("text", random.Random(seed), frozenset())
+            filled: Any = words("text", random.Random(seed), Brief())
         else:
             filled = fill(schema, seed, prompt)
         if self.answer is None:

@@ -1,71 +1,21 @@
-"""Words of the fake Claude: plain marketing copy without digits, links, urgency or promises."""
+"""Words of the fake Claude for the fields of a mail, with the slots that the prompt allows."""
 
 from __future__ import annotations
 
 import random
 import re
+from dataclasses import dataclass
 
-SLOT = re.compile(r"\{\{\s*([a-z_][a-z0-9_.]*)\s*\}\}")
+from kernel.testing.claude_words import LANGUAGES
 
-_BANK: dict[str, tuple[str, ...]] = {
-    "subject": (
-        "A few things we think you will like",
-        "Picked with you in mind",
-        "Good to have you with us",
-        "A short note from our shop",
-        "Something new, something familiar",
-        "We thought of you today",
-    ),
-    "preheader": (
-        "A small selection, made for the way you shop with us.",
-        "Take a look when you have a quiet minute.",
-        "Nothing to do, just a few ideas for your next order.",
-        "What goes well with what you already have.",
-    ),
-    "heading": (
-        "Chosen for you",
-        "Good to see you again",
-        "A little something to look at",
-        "Hello from all of us",
-    ),
-    "button": ("Have a look", "See the selection", "Visit the shop", "Show me more"),
-    "body": (
-        (
-            "We put together a small selection that goes well with what you liked before. Have a look "
-            "whenever it suits you, and write back if you have a question."
-        ),
-        (
-            "Our shelves have changed a little since your last visit. We picked a few pieces that we "
-            "would show you if you came by today."
-        ),
-        (
-            "Thank you for shopping with us. Here are a few ideas for what could come next, chosen with "
-            "care and without any hurry."
-        ),
-        (
-            "People who know their favourites often like to see what sits beside them. That is what this "
-            "note is for: a calm look at what fits."
-        ),
-    ),
-    "reason": (
-        "The customer has bought at a steady pace and is due for a note.",
-        "Recent visits show an interest in what this campaign offers.",
-        "An offer is not needed here, a good suggestion is enough.",
-        "The last mails were opened without a complaint.",
-        "The customer belongs to a segment that answers well to this tone.",
-        "A pause between mails keeps this customer with us.",
-    ),
-    "text": (
-        "This fits what is known of the customer.",
-        "A calm and friendly note serves this group best.",
-        "The choice follows the rules of the shop.",
-        "It is worth a try and easy to take back.",
-    ),
-}
+_SLOT = re.compile(r"\{\{\s*([a-z_][a-z0-9_.]*)\s*\}\}")
+_LISTED = re.compile(r'"slots"\s*:\s*\[([^\]]*)\]')
+_LANGUAGE = re.compile(r'"(?:language|locale)"\s*:\s*"([a-z]{2})\b')
+_NO_OFFER = re.compile(r'"offer"\s*:\s*(?:false|null|""|"none")')
 
 _KINDS = (
-    ("subject", ("subject", "title")),
     ("preheader", ("preheader", "preview", "subtitle", "teaser")),
+    ("subject", ("subject", "title")),
     ("heading", ("heading", "headline", "header")),
     ("button", ("button", "cta", "call_to_action")),
     ("body", ("body", "paragraph", "copy", "html", "content", "opening", "closing", "message")),
@@ -73,38 +23,59 @@ _KINDS = (
 )
 
 
-def kind_of(name: str) -> str:
-    """Which words a field of this name wants: `subject`, `body`, …, else `text`."""
-    low = name.lower()
-    return next((kind for kind, words in _KINDS if any(word in low for word in words)), "text")
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """What a prompt says about the words to write."""
+
+    slots: frozenset[str] = frozenset()
+    language: str = "en"
+    offer: bool = False
 
 
-def words(name: str, dice: random.Random, slots: frozenset[str], limit: int | None = None) -> str:
-    """Text for a field of this name, of at most `limit` characters.
-
-    Args:
-        name: of the field.
-        dice: decides which of several.
-        slots: names of slots that the prompt allows; greeting and product are filled from them.
-        limit: None for no limit.
+def brief_of(prompt: str) -> Brief:
+    """Slots, language and offer as a prompt names them: `"slots": ["first_name"]`, or else every
+    `{{ first_name }}` in it; `"language": "de"`; `"offer": false`.
     """
-    kind = kind_of(name)
-    text = dice.choice(_BANK[kind])
+    listed = _LISTED.findall(prompt)
+    if listed:
+        slots = frozenset(re.findall(r'"(\w+)"', listed[-1]))
+    else:
+        slots = frozenset(_SLOT.findall(prompt)) if "{{" in prompt else frozenset()
+    language = found.group(1) if (found := _LANGUAGE.search(prompt)) else "en"
+    offer = {"offer_code", "offer_value"} <= slots and not _NO_OFFER.search(prompt)
+    return Brief(slots, language if language in LANGUAGES else "en", offer)
+
+
+def words(name: str, dice: random.Random, brief: Brief, limit: int | None = None) -> str:
+    """Text for a field of this name, of at most `limit` characters."""
+    if re.search(r"(^|_)(link|url|href)$", name.lower()):
+        return _link(brief)
+    kind = next((kind for kind, parts in _KINDS if any(p in name.lower() for p in parts)), "text")
+    bank = {**LANGUAGES["en"], **LANGUAGES[brief.language]}
+    text = dice.choice(bank[kind])
     if kind == "body":
-        text = "\n\n".join([*_greeting(slots), text, *_product(slots)])
-    elif kind == "heading" and "first_name" in slots and dice.random() < 0.5:
-        text = "Hello {{ first_name }}"
+        parts = [text[0].upper() + text[1:]]
+        if "first_name" in brief.slots:
+            parts = [dice.choice(bank["greeting"]), text]
+        if product := _product(brief):
+            parts.append(dice.choice(bank["product"]).format(slot=product))
+        if brief.offer:
+            parts.append(dice.choice(bank["offer"]))
+        text = "\n\n".join(parts)
     return text if limit is None or len(text) <= limit else _shortened(text, limit)
 
 
-def _greeting(slots: frozenset[str]) -> list[str]:
-    return ["Hello {{ first_name }},"] if "first_name" in slots else []
+def _link(brief: Brief) -> str:
+    """The slot of an address, preferably the shop's; empty where there is none."""
+    named = sorted(slot for slot in brief.slots if slot.endswith("_url"))
+    if not named:
+        return ""
+    return f"{{{{ {'shop_url' if 'shop_url' in named else named[0]} }}}}"
 
 
-def _product(slots: frozenset[str]) -> list[str]:
-    named = sorted(slot for slot in slots if slot.startswith("product") and slot.endswith("title"))
-    named = named or sorted(slots & {"product", "product_name", "product_title"})
-    return [f"We would start with {{{{ {named[0]} }}}}."] if named else []
+def _product(brief: Brief) -> str:
+    named = sorted(brief.slots & {"product", "product_name", "product_title"})
+    return f"{{{{ {named[0]} }}}}" if named else ""
 
 
 def _shortened(text: str, limit: int) -> str:

@@ -11,15 +11,10 @@ import re
 from typing import Any
 from uuid import UUID
 
-from kernel.testing.claude_copy import SLOT, words
+from kernel.testing.claude_copy import brief_of, words
 from kernel.testing.claude_schema import resolve
+from kernel.testing.claude_sense import agreed, bounds, range_of
 
-_BOUND = re.compile(
-    r"\b(minimum|maximum|exclusiveMinimum|exclusiveMaximum|maxLength|maxItems|minItems): (-?[0-9.]+)"
-)
-_NONE = ("", "none", "no", "no_offer", "nothing", "null")
-_SILENT = ("skip", "none", "no", "hold", "do_not_send", "not_send", "nothing", "suppress")
-_LATER = ("wait", "later", "defer")
 _ID = re.compile(r"(^|_)(id|key|bucket|candidate|customer|variant|name|slug)$")
 _NUMBERS: tuple[tuple[str, float, float], ...] = (
     ("confidence", 0.55, 0.95),
@@ -31,7 +26,7 @@ _NUMBERS: tuple[tuple[str, float, float], ...] = (
     ("percent", 5, 15),
     ("amount", 3, 10),
     ("hour", 4, 48),
-    ("day", 1, 7),
+    ("day", 1, 5),
     ("minute", 10, 120),
     ("rank", 1, 3),
     ("priority", 1, 5),
@@ -66,7 +61,7 @@ class _Filler:
         self.root = root
         self.dice = random.Random(seed)
         self.prompt = prompt
-        self.slots = frozenset(SLOT.findall(prompt)) if "{{" in prompt else frozenset()
+        self.brief = brief_of(prompt)
 
     def value(self, node: dict[str, Any], name: str, mirrored: dict[str, str]) -> Any:
         if "$ref" in node:
@@ -99,39 +94,11 @@ class _Filler:
         names = [name for name in properties if name in required]
         names += [n for n in properties if n not in required and self.dice.random() < 0.7]
         made = {name: self.value(properties[name], name, mirrored) for name in names}
-        return self._agreed(made, properties)
+        nodes = {name: self._at(node) for name, node in properties.items()}
+        return agreed(made, nodes, self.dice)
 
-    def _agreed(self, made: dict[str, Any], properties: dict[str, Any]) -> dict[str, Any]:
-        """The values, such that they make sense together."""
-        does = next(
-            (made[name] for name in ("action", "decision", "send", "choice") if name in made),
-            "send",
-        )
-        silent = does is False or does in _SILENT
-        for name, value in made.items():
-            node = properties[name]
-            if "offer" in name or "discount" in name:
-                if silent and (none := self._nothing(node)) is not None:
-                    made[name] = none
-            elif any(word in name for word in ("hour", "delay", "wait")) and does not in _LATER:
-                soon = self._bounds(node)[0] <= 0 and type(value) in (int, float)
-                made[name] = type(value)(0) if soon else value
-        offers = [made[name] for name in made if "offer" in name]
-        if (
-            made.get("tone") == "urgent"
-            and offers
-            and all(offer in (*_NONE, None) for offer in offers)
-        ):
-            calm = [tone for tone in properties["tone"].get("enum", ()) if tone != "urgent"]
-            made["tone"] = self.dice.choice(calm) if calm else "urgent"
-        return made
-
-    def _nothing(self, node: dict[str, Any]) -> Any:
-        if "$ref" in node:
-            node = resolve(self.root, node["$ref"])
-        if "enum" in node:
-            return next((value for value in node["enum"] if value in _NONE), None)
-        return {"string": "", "number": 0, "integer": 0}.get(str(node.get("type")))
+    def _at(self, node: dict[str, Any]) -> dict[str, Any]:
+        return resolve(self.root, node["$ref"]) if "$ref" in node else node
 
     def _chosen(self, options: list[Any], name: str, mirrored: dict[str, str]) -> Any:
         if mirrored.get(name) in options:
@@ -152,9 +119,9 @@ class _Filler:
         singular = name.removesuffix("s") or name
         if each := self._answered_one_by_one(items):
             return [self.value(items, singular, one) for one in each]
-        bounds = _bounds_told(node)
-        low = int(max(node.get("minItems", 0), bounds.get("minItems", 0)))
-        high = int(bounds.get("maxItems", max(3, low)))
+        told = bounds(node)
+        low = int(max(node.get("minItems", 0), told.get("minItems", 0)))
+        high = int(told.get("maxItems", max(3, low)))
         target = items if "$ref" not in items else resolve(self.root, items["$ref"])
         if "enum" in target:
             options = list(dict.fromkeys(target["enum"]))
@@ -182,20 +149,14 @@ class _Filler:
                     return [{name: value} for value in found]
         return []
 
-    def _bounds(self, node: dict[str, Any]) -> tuple[float, float]:
-        told = _bounds_told(node)
-        low = told.get(
-            "minimum", told.get("exclusiveMinimum", 0) + ("exclusiveMinimum" in told) * 1e-6
-        )
-        high = told.get("maximum", told.get("exclusiveMaximum", float("inf")))
-        return low, high
-
     def _number(self, node: dict[str, Any], name: str, *, whole: bool) -> int | float:
-        low, high = self._bounds(node)
+        low, high = range_of(node)
         usual = next(
             (two for word, *two in _NUMBERS if word in name.lower()),
             [1, 5] if whole else [0.1, 0.9],
         )
+        if whole and usual[1] < 1:  # told in percent
+            usual = [usual[0] * 100, usual[1] * 100]
         least, most = max(low, usual[0]), min(high, usual[1])
         if least > most:
             least, most = low, high if high != float("inf") else low + 10
@@ -222,14 +183,8 @@ class _Filler:
             return ""
         if low in ("language", "locale", "lang"):
             return "en"
-        limit = _bounds_told(node).get("maxLength")
-        return words(name, self.dice, self.slots, None if limit is None else int(limit))
-
-
-def _bounds_told(node: dict[str, Any]) -> dict[str, float]:
-    """The bounds that stand in the description, where the SDK puts what the API does not take."""
-    described = node.get("description", "")
-    return {name: float(value.rstrip(".")) for name, value in _BOUND.findall(described)}
+        limit = bounds(node).get("maxLength")
+        return words(name, self.dice, self.brief, None if limit is None else int(limit))
 
 
 def _merged(node: dict[str, Any]) -> dict[str, Any]:

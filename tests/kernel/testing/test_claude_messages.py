@@ -72,6 +72,46 @@ async def test_copy_uses_slots_and_neither_digits_nor_links(client: AsyncAnthrop
     assert "{{" not in " ".join(plain.values())
 
 
+async def test_copy_in_a_language_with_an_offer_and_a_link(client: AsyncAnthropic) -> None:
+    class Whole(Copy):
+        link: str
+
+    def told(**more: object) -> str:
+        slots = ["first_name", "shop_url", "offer_code", "offer_value"]
+        return json.dumps({"slots": slots, **more, "fallback": "{{ sender_name }}"})
+
+    german = value(await client.messages.create(**asking(told(language="de", offer=True), Whole)))
+    assert german["body"].startswith("Hallo {{ first_name }},")
+    assert "{{ offer_code }}" in german["body"] and "{{ offer_value }}" in german["body"]
+    assert german["link"] == "{{ shop_url }}"
+    english = value(await client.messages.create(**asking(told(offer=False), Whole)))
+    assert "Hello" in english["body"] and "offer" not in english["body"]
+
+
+async def test_values_of_one_answer_agree(client: AsyncAnthropic) -> None:
+    class Shares(pydantic.BaseModel):
+        send: int
+        wait: int
+        skip: int
+
+    class Policy(pydantic.BaseModel):
+        action: Literal["send", "wait", "skip", "leave"]
+        leave_to: Literal["none", "upsell"]
+        wait_days: Literal[0, 1, 2, 3]
+        offer: Literal["none", "percent/10"]
+        confidence: int
+        probabilities: Shares
+
+    for number in range(40):
+        made = value(await client.messages.create(**asking(f"bucket {number}", Policy)))
+        action, shares = made["action"], made["probabilities"]
+        assert (action == "leave") == (made["leave_to"] == "upsell")
+        assert (action == "wait") == (made["wait_days"] > 0)
+        assert made["offer"] == "none" or action in ("send", "wait")
+        assert 55 <= made["confidence"] <= 95 and sum(shares.values()) == 100
+        assert action == "leave" or max(shares, key=shares.__getitem__) == action
+
+
 async def test_ids_of_the_prompt_are_answered_one_by_one(client: AsyncAnthropic) -> None:
     class Policy(pydantic.BaseModel):
         bucket: str
