@@ -62,8 +62,14 @@ class ClaudeSettings(Frozen):
         ),
     ] = 200
     max_buckets: Annotated[
-        int, Meta(ge=100, le=500, description="bucketed: the most questions for one campaign.")
-    ] = 500
+        int,
+        Meta(
+            ge=100,
+            le=500,
+            description="bucketed: the most kinds of customers in one campaign; each is one question, and "
+            "one more where the answer could not be used.",
+        ),
+    ] = 400
     explore_percent: Annotated[
         float,
         Meta(
