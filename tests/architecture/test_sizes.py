@@ -25,7 +25,7 @@ CEILINGS = {
     "profiles": 1_450,
     "jobs": 950,
     "models": 1_600,
-    "pipeline": 3_900,
+    "pipeline": 4_900,
     "web": 1_100,
     "runtime": 1_250,
     "cli": 1_600,

@@ -32,6 +32,7 @@ ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
         "churn",
         "rfm",
         "discounts",
+        "claude",
     ],
 )
 def test_readme_is_true(board: Plugboard, name: str) -> None:
