@@ -24,7 +24,7 @@ CEILINGS = {
     "events": 400,
     "profiles": 1_450,
     "jobs": 950,
-    "models": 1_600,
+    "models": 1_700,
     "pipeline": 4_900,
     "web": 1_100,
     "runtime": 1_250,
