@@ -12,7 +12,8 @@ from kernel.tenancy.files import load
 from kernel.tenancy.sync import apply, plan
 
 TENANTS = Path(__file__).parents[3] / "tenants"
-DEMO = {"files", "rules", "welcome", "winback", "cadence", "outbox", "sandbox"}
+DEMO = {"files", "rules", "welcome", "winback", "reengage", "upsell", "recommend", "rfm", "churn"}
+DEMO |= {"affinity", "discounts", "cadence", "outbox", "sandbox"}
 
 
 def test_two_resellers_and_three_shops_with_different_plugins(board: Plugboard) -> None:
