@@ -17,7 +17,7 @@ from kernel.pipeline import offer_words, variant_names, variant_store, wording
 from kernel.pipeline.variant_store import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from kernel.contracts.campaigns import Campaign
     from kernel.contracts.context import Context
@@ -64,6 +64,16 @@ WHERE v.tenant_id = $1 AND v.campaign_id = $2 AND (v.source = 'template' OR f.so
 """
 
 
+# Where nobody wrote for a segment or language, its messages go with those of everybody: the merchant
+# reads the same words once.
+JOIN = """
+UPDATE pipeline_message m SET variant = r.plain
+FROM unnest($3::text[], $4::text[]) r (variant, plain)
+WHERE m.tenant_id = $1 AND m.campaign_id = $2 AND m.variant = r.variant
+  AND m.state IN ('planned', 'deferred')
+"""
+
+
 async def write(scope: TenantScope, campaign: Campaign) -> bool:
     """Give words to every variant in use, in a bounded slice of time.
 
@@ -96,7 +106,10 @@ async def write(scope: TenantScope, campaign: Campaign) -> bool:
         own = [own_words(templates, name) for name in names[start : start + CHUNK]]
         briefs = [brief(campaign, kind, one) for one in own]
         answers = await scope.core.board.first("write_copy", enabled, "briefs", briefs, ctx=scope)
-        again += await _keep(scope, campaign, briefs, own, answers, bool(turn["late"]))
+        found = [judged(*one, bool(turn["late"])) for one in zip(briefs, own, answers, strict=True)]
+        alone = {one.variant for one, answer in zip(own, answers, strict=True) if answer is None}
+        await _keep(scope, campaign, [one for one in found if isinstance(one, Words)], alone, names)
+        again += [one.again_in for one in found if isinstance(one, Pending)]
     if again:
         seconds = min(max(min(again), PAUSE[0]), PAUSE[1])
         async with scope.transaction() as ctx:
@@ -196,14 +209,29 @@ def judged(asked: Brief, own: Words, answer: Answer | None, late: bool) -> Words
 async def _keep(
     scope: TenantScope,
     campaign: Campaign,
-    briefs: Sequence[Brief],
-    own: Sequence[Words],
-    answers: Sequence[Answer | None],
-    late: bool,
-) -> list[float]:
-    """Commit a chunk's words; returns after how many seconds those pending want to be asked again."""
-    found = [judged(*one, late) for one in zip(briefs, own, answers, strict=True)]
-    words = [one for one in found if isinstance(one, Words)]
+    words: Sequence[Words],
+    alone: Collection[str],
+    names: Collection[str],
+) -> None:
+    """Commit a chunk's words, unless the campaign has ended meanwhile.
+
+    Args:
+        scope: the tenant, outside a transaction.
+        campaign: whose.
+        words: of the variants that have them now.
+        alone: those of them that nobody would write.
+        names: all that had no words before.
+    """
+    plain = {
+        one.variant: name
+        for one in words
+        if one.variant in alone and (name := _plain(one)) != one.variant
+    }
+    kept: dict[str, Words] = {}
+    for one in words:
+        name = plain.get(one.variant, one.variant)
+        if name == one.variant or name not in names:  # else its own words are still to come
+            kept.setdefault(name, msgspec.structs.replace(one, variant=name))
     async with scope.transaction() as ctx:
         deciding = await ctx.db.fetchval(
             """SELECT true FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2
@@ -211,9 +239,16 @@ async def _keep(
             ctx.tenant.id,
             campaign.id,
         )
-        if deciding and words:
-            await variant_store.put(ctx, campaign.id, words, "write", settled=True)
-    return [one.again_in for one in found if isinstance(one, Pending)]
+        if not deciding:
+            return
+        await ctx.db.execute(JOIN, ctx.tenant.id, campaign.id, list(plain), list(plain.values()))
+        await variant_store.put(ctx, campaign.id, [*kept.values()], "write", settled=True)
+
+
+def _plain(words: Words) -> str:
+    name = variant_names.parse(words.variant)
+    language = name.language if words.language == name.language else ""
+    return str(variant_names.Name(tone=name.tone, offer=name.offer, language=language))
 
 
 async def _unwritten(ctx: Context, campaign: Campaign) -> list[str]:

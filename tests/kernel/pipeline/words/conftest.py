@@ -22,7 +22,7 @@ def board_with(board: Plugboard, *extra: tuple[str, object]) -> Plugboard:
     others |= {
         name
         for name, one in board.plugins.items()
-        if one.hooks & {"write_copy", "adjust_decisions"}
+        if {"write_copy", "adjust_decisions"} & {*one.hooks}
     }
     installed = [name for name in board.plugins if name not in others]
     return build_plugboard(sorted(board.mandatory), extra=list(extra), only=installed)  # type: ignore[arg-type]

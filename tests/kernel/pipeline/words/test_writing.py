@@ -118,6 +118,32 @@ async def test_a_writer_that_fails_costs_no_campaign(shop: Core, writer: module.
     campaign_id = await propose(shop)
     [one] = (await used(shop, campaign_id)).values()
     assert (one.copy, one.source, one.fallback) == (module.ENGLISH, "template", "Nobody wrote it.")
+    assert (one.name, await status(shop, campaign_id)) == ("friendly", "waiting")
+
+
+async def test_the_same_words_are_read_once_where_nobody_writes_for_a_segment(
+    shop: Core, writer: module.Writer
+) -> None:
+    writer.answers = {"friendly.segment-champions": writer.answer, "friendly.fr": PENDING}
+    writer.answer = None
+    await customers(shop, "Lost", "Loyal", "Champions")
+    await customers(shop, "Lost", "Loyal", locale="de")
+    await customers(shop, "Lost", locale="fr")
+    await customers(shop, locale="fr")
+    campaign_id = await propose(shop)
+    found = await used(shop, campaign_id)
+    assert {name: one.messages for name, one in found.items()} == {
+        "friendly": 3, "friendly.de": 2, "friendly.segment-champions": 1
+    }  # fmt: skip
+    assert found["friendly"].copy == module.ENGLISH
+    assert found["friendly.de"].copy == module.GERMAN
+    writer.answers = {"friendly.fr": Written(copy=module.WROTE)}
+    await wake(shop)
+    await run.advance(shop, "alpha")
+    assert await status(shop, campaign_id) == "waiting"
+    found = await used(shop, campaign_id)
+    assert found["friendly.fr"].copy == module.WROTE
+    assert sum(one.messages for one in found.values()) == 7
 
 
 async def test_pending_words_are_waited_for_without_asking_all_the_time(
