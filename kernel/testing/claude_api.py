@@ -19,6 +19,7 @@ from kernel.testing.claude_http import Gone, Request, Response, json_response, s
 from kernel.testing.claude_limits import Limits
 from kernel.testing.claude_models import Models, page
 from kernel.testing.claude_record import Asked, Record, Seen, body_key, prompt_key
+from kernel.testing.claude_stream import events
 from kernel.testing.claude_usage import PromptCache, measure
 
 _ROUTES = [
@@ -149,6 +150,9 @@ class Api:
         message = self.answerer.message(asked, params, model, fault.kind if fault else "")
         self.limits.settle(params["max_tokens"], message["usage"])
         asked.outcome = fault.kind if fault else "answered"
+        if params.get("stream"):
+            headers["content-type"] = "text/event-stream; charset=utf-8"
+            return Response(headers=headers, lines=events(message))
         return json_response(message, headers=headers)
 
     async def _count_tokens(self, request: Request, seen: Seen, _: str) -> Response:

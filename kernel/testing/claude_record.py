@@ -173,6 +173,8 @@ def _words(content: Any) -> str:
 
 def prompt_key(params: Any) -> bytes:
     """A short hash of parameters, whatever the order of their names: clients write it as they like."""
+    if isinstance(params, dict):
+        params = {name: value for name, value in params.items() if name != "stream"}
     return body_key(msgspec.json.encode(params, order="deterministic"))
 
 

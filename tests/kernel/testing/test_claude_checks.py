@@ -125,7 +125,6 @@ async def test_unions_are_counted(client: AsyncAnthropic, count: int, taken: boo
         ({"output_config": {"effort": "extreme"}}, "output_config.effort"),
         ({"output_config": {"format": {"type": "json"}}}, "output_config.format.type"),
         ({"metadata": {"email": "a@b.c"}}, "metadata"),
-        ({"stream": True}, "stream"),
         (
             {"system": [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}] * 5},
             "A maximum of 4 blocks",
