@@ -236,6 +236,10 @@ async def test_eight_that_decide_the_same_campaign_approve_it_once(core: Core) -
     campaign_id = await new_campaign(core)
     async with core.pool.unit_of_work(role=None) as unit:  # nobody else may forget it
         await unit.execute("DELETE FROM pipeline_shadow")
+    async with core.tenant_scope("alpha", actor="merchant") as ctx:
+        [one] = await autonomy.waiting(ctx)
+        assert not one.ready and "before confidence was measured" in one.why
+        assert await autonomy.approve_confident(ctx) == []
     await choose(core, "automatic")
 
     async def again() -> None:
