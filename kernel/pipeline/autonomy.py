@@ -332,9 +332,10 @@ async def _choose(
 
 async def _waiting(ctx: Context, given: levels.Rows) -> list[Waiting]:
     rows = await ctx.db.fetch(
-        """SELECT c.id, c.campaign_type, c.confidence, EXISTS (SELECT FROM pipeline_approval a
-             WHERE a.tenant_id = $1 AND a.campaign_id = c.id AND a.action = 'undo') AS undone
-           FROM pipeline_campaign c JOIN pipeline_shadow s
+        """SELECT c.id, c.campaign_type, c.confidence, s.campaign_id IS NOT NULL AS measured,
+             EXISTS (SELECT FROM pipeline_approval a WHERE a.tenant_id = $1 AND a.campaign_id = c.id
+               AND a.action = 'undo') AS undone
+           FROM pipeline_campaign c LEFT JOIN pipeline_shadow s
              ON s.tenant_id = c.tenant_id AND s.campaign_id = c.id
            WHERE c.tenant_id = $1 AND c.status = 'waiting' ORDER BY c.id""",
         ctx.tenant.id,
@@ -349,7 +350,9 @@ def _one(given: levels.Rows, history: list[confidence.Judged], row: Any) -> Wait
     scale = confidence.scale(history, kind)
     value = scale.of(raw)
     ready, why = shadow.verdict(scale, value, standing.threshold)
-    if row["undone"]:
+    if not row["measured"]:
+        ready, why = False, "It was decided before confidence was measured."
+    elif row["undone"]:
         ready, why = False, "It was taken back once, so it is looked at."
     elif standing.effective == "manual":
         ready, why = False, f"The level is manual. {why}"

@@ -75,7 +75,7 @@ SELECT c.tenant_id, c.id AS campaign_id, c.campaign_type, c.confidence AS raw, a
        a.id AS act, a.detail ? 'at_once' AS at_once,
        CASE WHEN a.action <> 'approve' THEN 'rejected'
             WHEN EXISTS (SELECT FROM pipeline_approval e WHERE e.tenant_id = c.tenant_id
-              AND e.campaign_id = c.id AND e.id < a.id AND e.action IN ('edit', 'exclude'))
+              AND e.campaign_id = c.id AND e.id < a.id AND e.action IN ('edit', 'restore', 'exclude'))
             THEN 'edited' ELSE 'approved' END AS verdict
 FROM pipeline_campaign c
 CROSS JOIN LATERAL (
