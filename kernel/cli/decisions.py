@@ -13,8 +13,8 @@ from kernel.cli.program import Program, pass_program
 if TYPE_CHECKING:
     from kernel.contracts.context import Context
     from kernel.pipeline.campaigns import Law
+    from kernel.pipeline.diff import Diff, Settings
     from kernel.pipeline.explorer import Filters, Row
-    from kernel.pipeline.replay import Diff, Settings
     from kernel.tenancy.core import Core
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -97,7 +97,7 @@ def diff(
     Example: mailwright decisions diff alder-oak --set rules.rest_days=7
     """
     from kernel.contracts.base import canonical
-    from kernel.pipeline.replay import parse_settings
+    from kernel.pipeline.diff import parse_settings
 
     settings = parse_settings(changed)
     found = program.run(lambda core: _diff(core, tenant, days, settings, quiet=as_json))
@@ -118,14 +118,14 @@ async def _page(
 
 
 async def _diff(core: Core, tenant: str, days: float, settings: Settings, quiet: bool) -> Diff:
-    from kernel.pipeline import replay
+    from kernel.pipeline.diff import diff as differ
 
     def progress(done: int) -> None:
         if not quiet:
             click.echo(f"\r{done:,} decided again", nl=False, err=True)
 
     scope = await core.detached(tenant)
-    found = await replay.diff(scope, scope.now - timedelta(days=days), settings, progress)
+    found = await differ(scope, scope.now - timedelta(days=days), settings, progress)
     if found.decisions and not quiet:
         click.echo(err=True)
     return found
