@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from plugins.claude import budget, circuit, client, repo, setups
 from plugins.claude.answers import Words, Wrong, read
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
     from uuid import UUID
+
+    from anthropic import AsyncAnthropic
 
     from kernel.sdk import Context
     from plugins.claude.manifest import ClaudeSettings, Price
@@ -64,7 +66,7 @@ async def work(
                 for question, setup in begun:
                     said = setups.messages(question.facts, question.answer, question.wrong)
                     params = {**setup.params, "messages": said}
-                    task = asyncio.create_task(_outcome(api, params, seconds))
+                    task = asyncio.create_task(_outcome(api, params, seconds, settings.retries))
                     running[task] = (question, setup)
                 if not running:
                     return blocked
@@ -78,9 +80,11 @@ async def work(
                     await task
 
 
-async def _outcome(api: object, params: dict[str, object], seconds: float) -> Outcome:
+async def _outcome(
+    api: AsyncAnthropic, params: dict[str, Any], seconds: float, retries: int
+) -> Outcome:
     try:
-        return await client.ask(api, params, seconds)  # type: ignore[arg-type]
+        return await client.ask(api, params, seconds, retries)
     except Failed as failed:
         return failed
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anthropic
@@ -106,18 +108,41 @@ def open_client(settings: ClaudeSettings) -> anthropic.AsyncAnthropic:
     )
 
 
-async def ask(client: anthropic.AsyncAnthropic, params: dict[str, Any], seconds: float) -> Said:
-    """Ask one question and wait for the answer, its retries included, at most so many seconds.
+async def ask(
+    client: anthropic.AsyncAnthropic, params: dict[str, Any], seconds: float, retries: int = 0
+) -> Said:
+    """Ask one question and wait for the answer, at most so many seconds in all.
+
+    It is sent again only after a failure for which nothing is billed: the client's own retries would
+    hide what others cost.
 
     Raises:
-        Failed: there was none.
+        Failed: there was no answer.
     """
-    try:
-        async with asyncio.timeout(seconds):
-            message = await client.with_options(timeout=seconds).messages.create(**params)
-    except Exception as error:
-        raise failure(error, seconds) from error
-    return said(message)
+    until = time.monotonic() + seconds
+    once = client.with_options(max_retries=0)
+    for attempt in range(retries + 1):
+        left = until - time.monotonic()
+        try:
+            async with asyncio.timeout(left):
+                return said(await once.messages.create(**params, timeout=left))
+        except Exception as error:
+            failed = failure(error, seconds)
+            pause = _asked_to_wait(error, attempt)
+            if failed.billed or not failed.again or attempt == retries:
+                raise failed from error
+            if time.monotonic() + pause >= until:
+                raise failed from error
+        await asyncio.sleep(pause)
+    raise AssertionError("unreachable")
+
+
+def _asked_to_wait(error: Exception, attempt: int) -> float:
+    """Seconds until the next attempt: what the answer says, else half of one, doubled each time."""
+    headers = error.response.headers if isinstance(error, anthropic.APIStatusError) else {}
+    with suppress(ValueError):
+        return max(0.0, float(headers.get("retry-after", "")))
+    return min(8.0, 0.5 * 2.0**attempt)
 
 
 def said(message: Message) -> Said:

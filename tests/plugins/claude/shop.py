@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from kernel.tenancy.core import Core
 
-QUICK = {"retries": 0, "timeout": 0.5, "explore_percent": 0.0}
+QUICK = {"retries": 0, "timeout": 10.0, "explore_percent": 0.0}
 
 
 async def choose(core: Core, **settings: Any) -> None:

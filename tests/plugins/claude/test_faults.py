@@ -46,7 +46,8 @@ FAULTS: dict[str, tuple[str | int, dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", FAULTS)
 async def test_the_rules_decide(core: Core, fake: FakeClaude, name: str, mode: str) -> None:
     kind, how, reason = FAULTS[name]
-    await choose(core, mode=mode, open_after=100)
+    # What is not waiting for an answer gets one in time, however busy the machine.
+    await choose(core, mode=mode, open_after=100, timeout=0.5 if kind == "stall" else 10.0)
     fake.fail(kind, **how)
     await fallen_back(core, await campaign(core), reason)
 
@@ -149,3 +150,34 @@ async def test_after_failures_in_a_row_claude_is_left_alone(core: Core, fake: Fa
     reasons = [record.decision.fallback for record in records]
     assert len(reasons) == 6
     assert sum("left alone for a while: 2 failures in a row" in reason for reason in reasons) == 4
+
+
+@pytest.mark.parametrize("how", [{"retry_after": 0.01}, {}])
+@pytest.mark.parametrize("kind", [429, 500, 529])
+async def test_what_passes_is_sent_again(
+    core: Core, fake: FakeClaude, kind: int, how: dict[str, float]
+) -> None:
+    await choose(core, mode="per_customer", retries=1, timeout=12.0)
+    fake.fail(kind, times=1, **how)
+    records = await decide(core, await campaign(core, 1))
+    assert [record.plugin for record in records] == ["claude"]
+    assert fake.record.count() == 2
+
+
+async def test_what_may_have_been_billed_is_not_sent_again(core: Core, fake: FakeClaude) -> None:
+    await choose(core, mode="per_customer", retries=5)
+    fake.fail("drop_after", times=1)
+    [record] = await decide(core, await campaign(core, 1))
+    assert record.plugin == "rules"
+    assert fake.record.count() == 1
+    assert record.decision.cost_micros == (await spend(core))["spent_micros"] > 0
+
+
+async def test_a_longer_wait_than_there_is_time_for_is_no_answer(
+    core: Core, fake: FakeClaude
+) -> None:
+    await choose(core, mode="per_customer", retries=5)
+    fake.fail(429, times=1, retry_after=60.0)
+    [record] = await decide(core, await campaign(core, 1))
+    assert "Claude answered 429" in record.decision.fallback
+    assert fake.record.count() == 1

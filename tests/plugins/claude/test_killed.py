@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from kernel.pipeline import run
-from plugins.claude import asking, batches
+from plugins.claude import asking, batches, results
 from tests.plugins.claude.shop import campaign, choose, decide, spend
 
 if TYPE_CHECKING:
@@ -158,7 +158,7 @@ async def test_while_results_are_stored(
     core: Core, fake: FakeClaude, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await choose(core, mode="per_customer", direct_below=0)
-    monkeypatch.setattr(batches, "CHUNK", 4)
+    monkeypatch.setattr(results, "CHUNK", 4)
     proposed = await campaign(core, CUSTOMERS)
     await run.advance(core, "alpha")
     async with core.system_scope("test") as unit:
