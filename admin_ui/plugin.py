@@ -7,7 +7,17 @@ from typing import Any
 
 from admin_ui.learning import JOBS
 from admin_ui.manifest import MANIFEST
-from admin_ui.pages import acts, campaigns, customers, home, messages, models, plugins, upkeep
+from admin_ui.pages import (
+    acts,
+    approvals,
+    campaigns,
+    customers,
+    home,
+    messages,
+    models,
+    plugins,
+    upkeep,
+)
 from kernel.sdk import Job, hookimpl
 
 __all__ = ["MANIFEST", "jobs", "routes"]
@@ -19,6 +29,10 @@ def routes() -> Sequence[Any]:
     return (
         home.home,
         home.brand_css,
+        approvals.queue,
+        approvals.one,
+        approvals.approve,
+        approvals.reject,
         campaigns.listing,
         campaigns.overview,
         campaigns.ledger,

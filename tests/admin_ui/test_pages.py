@@ -16,6 +16,8 @@ async def test_every_page_of_a_working_shop(shop: Core, client: Browser) -> None
         decision = (await why.why(ctx, everyone[-1].id))[0].record.id
     paths = [
         "/app/",
+        "/app/approvals",
+        f"/app/approvals/{campaign.id}",
         "/app/campaigns",
         "/app/campaigns?status=waiting",
         "/app/campaigns?status=finished",
