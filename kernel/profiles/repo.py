@@ -100,6 +100,17 @@ async def customer(ctx: Context, customer_id: int) -> Customer:
     return _customer(row)
 
 
+async def names(ctx: Context, customer_ids: Sequence[int]) -> dict[int, str]:
+    """What these customers are called: by name, else by address; those with neither are left out."""
+    rows = await ctx.db.fetch(
+        """SELECT id, coalesce(nullif(trim(first_name || ' ' || last_name), ''), email, '') AS name
+           FROM profiles_customer WHERE tenant_id = $1 AND id = ANY($2::bigint[])""",
+        ctx.tenant.id,
+        list(customer_ids),
+    )
+    return {row["id"]: row["name"] for row in rows if row["name"]}
+
+
 async def find_customer(ctx: Context, text: str) -> int:
     """The id of the customer whose id, external id or e-mail address this is, tried in that order.
 
