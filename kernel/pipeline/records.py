@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 
 INSERT = """
 INSERT INTO pipeline_decision
-  (tenant_id, id, customer_id, occasion, campaign_id, decided_at, send, policy, record)
-SELECT $1, r.id, r.customer_id, r.occasion, $2, $3, r.send, r.policy, r.record
-FROM unnest($4::uuid[], $5::bigint[], $6::text[], $7::boolean[], $8::text[], $9::bytea[])
-  r (id, customer_id, occasion, send, policy, record)
+  (tenant_id, id, customer_id, occasion, campaign_id, campaign_type, decided_at, send, policy, plugin,
+   fallback, guardrails, record)
+SELECT $1, r.id, r.customer_id, r.occasion, $2, $3, $4, r.send, r.policy, r.plugin, r.fallback,
+  string_to_array(r.guardrails, ','), r.record
+FROM unnest($5::uuid[], $6::bigint[], $7::text[], $8::boolean[], $9::text[], $10::text[], $11::text[],
+            $12::text[], $13::bytea[])
+  r (id, customer_id, occasion, send, policy, plugin, fallback, guardrails, record)
 """
 
 UPDATE = """
@@ -94,12 +97,16 @@ async def write(ctx: Context, batch: Batch, versions: dict[str, str]) -> None:
         INSERT,
         ctx.tenant.id,
         batch.campaign.id,
+        batch.campaign.campaign_type,
         at,
         [one.id for one in records],
         [one.customer_id for one in records],
         [one.occasion for one in records],
         [one.action.send for one in records],
         [one.decision.policy for one in records],
+        [one.plugin for one in records],
+        [one.decision.fallback for one in records],
+        [",".join(c.guardrail for c in one.changes) or None for one in records],
         [canonical(one) for one in records],
     )
     await ctx.db.execute(

@@ -51,14 +51,14 @@ log = structlog.get_logger(__name__)
 LEASE = 180.0
 """Seconds until an attempt without an answer is `unknown`; three times what a channel may take."""
 
-# A tenant has work when a campaign is being decided, has a message due, an attempt whose lease ran
+# A tenant has work when a campaign is being decided (and not waiting for answers), has a message due, an attempt whose lease ran
 # out, an unknown message to ask about, or has passed its time. `$1` is now for tenants on the
 # system's clock.
 WORK = """
 SELECT DISTINCT c.tenant_id FROM pipeline_campaign c
 JOIN tenancy_tenant t ON t.tenant_id = c.tenant_id
 CROSS JOIN tenancy_switch s CROSS JOIN LATERAL (SELECT coalesce(t.clock_at, $1) AS now) n
-WHERE c.status = 'deciding'
+WHERE c.status = 'deciding' AND (c.consult_at IS NULL OR c.consult_at <= now())
    OR c.status IN ('waiting', 'paused', 'sending') AND c.expires_at <= n.now
    OR c.status IN ('sending', 'paused', 'cancelled') AND EXISTS (SELECT FROM pipeline_message m
         WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
