@@ -63,6 +63,8 @@ async def one(ctx: Context, request: Req, decision_id: UUID, replay: bool = Fals
         story=story,
         record=story.record,
         name=names.get(story.record.customer_id, f"Customer {story.record.customer_id}"),
+        advices=(),
+        pretty=_encoded,
         same=same,
         cannot=cannot,
     )
@@ -109,7 +111,17 @@ def _chart(ctx: Context, costs: list[explorer.DayCost], days: int) -> dict[str, 
 
 def _filters(ctx: Context, request: Request[Any, Any, Any]) -> tuple[dict[str, str], Filters]:
     """What the query asks for, as it stands in the form, and as the explorer reads it."""
-    names = ("type", "campaign", "outcome", "decider", "tone", "offer", "guardrail", "since", "until")
+    names = (
+        "type",
+        "campaign",
+        "outcome",
+        "decider",
+        "tone",
+        "offer",
+        "guardrail",
+        "since",
+        "until",
+    )
     given = {name: str(request.query_params.get(name, "")).strip()[:100] for name in names}
     given["fallback"] = "yes" if request.query_params.get("fallback") else ""
     if given["outcome"] and given["outcome"] not in PLACES:
@@ -155,11 +167,14 @@ def _choices(request: Req, shown: list[explorer.Row]) -> dict[str, list[tuple[st
         "decider": [(p.name, p.manifest.title) for p in deciders],
         "tone": [(name, name) for name in TONES],
         "offer": [("*", "with an offer"), ("-", "without an offer")],
-        "guardrail": [("*", "changed by any"), *[(name, name.replace("_", " ")) for name in guards]],
+        "guardrail": [
+            ("*", "changed by any"),
+            *[(name, name.replace("_", " ")) for name in guards],
+        ],
     }
 
 
-def encoded(value: Any) -> str:
+def _encoded(value: Any) -> str:
     """A stored answer as a person reads it: JSON is indented, anything else stays as it is."""
     try:
         return msgspec.json.format(str(value).encode(), indent=2).decode()

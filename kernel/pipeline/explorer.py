@@ -44,6 +44,12 @@ class Filters(Frozen):
     """Only where a better decider did not answer."""
     since: datetime | None = None
     """Decided at this time or later."""
+    until: datetime | None = None
+    """Decided before this time."""
+    tone: str = ""
+    """Written to in this tone."""
+    offer: str = ""
+    """Written to with an offer: `*`; without: `-`."""
 
 
 class Row(Frozen):
@@ -77,6 +83,8 @@ class DayCost(Frozen):
     day: date
     plugin: str
     model: str
+    calls: int
+    """Answers, each about one customer or more."""
     decisions: int
     """For how many customers it was asked."""
     tokens: int
@@ -102,6 +110,9 @@ WHERE d.tenant_id = $1 AND ($2 = '' OR d.campaign_type = $2)
   AND ($5 = '' OR d.plugin = $5) AND ($6 = '' OR d.guardrails IS NOT NULL)
   AND ($6 IN ('', '*') OR $6 = ANY(d.guardrails)) AND (NOT $7 OR d.fallback <> '')
   AND ($8::timestamptz IS NULL OR d.decided_at >= $8)
+  AND ($9::timestamptz IS NULL OR d.decided_at < $9)
+  AND ($10 = '' OR split_part(m.variant, '.', 1) = $10)
+  AND ($11 = '' OR m.variant <> '' AND (split_part(m.variant, '.', 2) = 'offer') = ($11 = '*'))
 """
 
 FROM = """
@@ -127,7 +138,7 @@ async def page(
         + FROM
         + "JOIN pipeline_campaign c ON c.tenant_id = $1 AND c.id = d.campaign_id"
         + WHERE
-        + "AND ($9::uuid IS NULL OR d.id < $9) ORDER BY d.id DESC LIMIT $10",
+        + "AND ($12::uuid IS NULL OR d.id < $12) ORDER BY d.id DESC LIMIT $13",
         *_arguments(ctx, filters),
         before,
         limit,
@@ -151,10 +162,11 @@ async def funnel(ctx: Context, filters: Filters) -> Law:
 async def costs_by_day(ctx: Context, days: int = 30) -> list[DayCost]:
     """What was paid for answers in the last `days` days, the newest day first."""
     rows = await ctx.db.fetch(
-        """SELECT (at AT TIME ZONE $2)::date AS day, plugin, model, sum(shared)::bigint AS decisions,
+        """SELECT (at AT TIME ZONE $2)::date AS day, plugin, model, count(*) AS calls,
+             sum(shared)::bigint AS decisions,
              sum(tokens)::bigint AS tokens, sum(cost_micros)::bigint AS cost_micros,
              coalesce(sum(shared) FILTER (WHERE fallback <> ''), 0)::bigint AS fallbacks
-           FROM pipeline_advice WHERE tenant_id = $1 AND at > $3 - make_interval(days => $4)
+           FROM pipeline_advice WHERE tenant_id = $1 AND at > $3::timestamptz - make_interval(days => $4)
            GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3""",
         ctx.tenant.id,
         ctx.tenant.timezone,
@@ -169,7 +181,7 @@ async def fallbacks(ctx: Context, days: int = 30, limit: int = 50) -> list[Fallb
     rows = await ctx.db.fetch(
         """SELECT fallback AS reason, plugin, count(*) AS decisions, max(decided_at) AS last_at
            FROM pipeline_decision WHERE tenant_id = $1 AND fallback <> ''
-             AND decided_at > $2 - make_interval(days => $3)
+             AND decided_at > $2::timestamptz - make_interval(days => $3)
            GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT $4""",
         ctx.tenant.id,
         ctx.now,
@@ -190,6 +202,9 @@ def _arguments(ctx: Context, filters: Filters) -> tuple[Any, ...]:
         filters.guardrail,
         filters.fallback,
         filters.since,
+        filters.until,
+        filters.tone,
+        filters.offer,
     )
 
 
