@@ -10,6 +10,7 @@ from admin_ui.manifest import MANIFEST
 from admin_ui.pages import (
     acts,
     approvals,
+    autonomy,
     campaigns,
     customers,
     decisions,
@@ -34,6 +35,10 @@ def routes() -> Sequence[Any]:
         approvals.one,
         approvals.approve,
         approvals.reject,
+        autonomy.overview,
+        autonomy.level,
+        autonomy.threshold,
+        autonomy.needed,
         campaigns.listing,
         campaigns.overview,
         campaigns.ledger,

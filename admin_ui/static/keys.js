@@ -38,3 +38,16 @@ for (const clock of document.querySelectorAll("[data-left]")) {
   };
   tick();
 }
+
+// The threshold's slider says what would have passed: "stop:passed:approved:of" for each stop.
+for (const slider of document.querySelectorAll("[data-passed]")) {
+  const form = slider.closest("form");
+  slider.addEventListener("input", () => {
+    form.querySelector("[data-threshold]").textContent = slider.value;
+    const stop = slider.dataset.passed.split(" ").find((one) => one.startsWith(`${slider.value}:`));
+    const [, passed, approved, of] = (stop || "").split(":");
+    if (!of || of === "0") return;
+    form.querySelector("[data-said]").textContent =
+      `${passed} of your last ${of} campaigns would have passed; ${approved} of these you approved as they were.`;
+  });
+}
