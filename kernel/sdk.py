@@ -97,6 +97,7 @@ from kernel.models.measure import (
 )
 from kernel.pipeline import approvals, campaigns, messages, variants, why
 from kernel.pipeline.approvals import cancel_campaigns
+from kernel.pipeline.explore import explore
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
 from kernel.profiles.consent import set_consent, set_consents
@@ -226,6 +227,7 @@ __all__ = [
     "digest",
     "emit",
     "enqueue",
+    "explore",
     "features",
     "find_customer",
     "finish_import",

@@ -95,9 +95,7 @@ class Decision(Frozen):
 
 
 class Change(Frozen):
-    """What a guardrail changed: by whom, from what, and why. `outcome` is where the customer
-    ends when the change means that nothing is sent.
-    """
+    """What a guardrail changed: by whom, from what to what, and why."""
 
     plugin: str
     guardrail: str
@@ -142,9 +140,11 @@ class DecideContext(Frozen):
     """Every action that is possible on this occasion."""
     settings: dict[str, Any]
     """plugin name -> its settings Struct."""
+    expires_at: datetime | None = None
+    """When what could not be sent is given up: a `send_at` must lie before it."""
 
 
-class DecisionRecord(Frozen):
+class DecisionRecord(Frozen, omit_defaults=True):
     """The immutable record of one decision; `canonical()` of it is what is stored and replayed."""
 
     id: UUID
@@ -164,6 +164,12 @@ class DecisionRecord(Frozen):
     changes: tuple[Change, ...]
     action: Action
     held_out: bool
+    version: int = 1
+    """Of this Struct: 2 since there is advice, and guardrails of plugins."""
+    advice: tuple[UUID, ...] = ()
+    """The answers it rests on, by their ids in `pipeline_advice`."""
+    grant: Grant | None = None
+    """For exactly the offer of `action`."""
 
 
 Outcome = Literal["allowed", "suppressed", "capped", "deferred"]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from kernel.contracts.campaigns import Campaign
-    from kernel.contracts.decisions import DecideContext, Decision, Guarded, Verdict
+    from kernel.contracts.decisions import Advice, DecideContext, Decision, Guarded, Verdict
     from kernel.contracts.delivery import MessageState
     from kernel.pipeline.features import Person, Row
 
@@ -42,10 +42,22 @@ class Batch:
     campaign: Campaign
     frame: DecideContext
     frame_digest: str
-    enabled: frozenset[str]
+    versions: dict[str, str]
+    """plugin -> version, of those that could speak when the campaign was proposed."""
     rows: list[Row]
+    late: bool = False
+    """Answers have been waited for long enough: decide without them."""
     people: list[Person] = field(default_factory=list)
+    advice: list[Advice] = field(default_factory=list)
+    """New answers, to be stored."""
+    again_in: float | None = None
+    """Seconds until somebody who was left out, because an answer is pending, is asked about again."""
     decided: list[Decided] = field(default_factory=list)
     guarded: list[Guarded] = field(default_factory=list)
     verdicts: dict[UUID, Verdict] = field(default_factory=dict)
     fates: list[Fate] = field(default_factory=list)
+
+    @property
+    def enabled(self) -> frozenset[str]:
+        """Who decides: frozen with the campaign, so that a replay asks the same."""
+        return frozenset(self.versions)

@@ -109,6 +109,7 @@ async def propose(ctx: Context, kind: CampaignType, plugin: str) -> UUID | None:
         status="deciding",
         proposed_at=now,
     )
+    expires_at = now + timedelta(days=kind.send_within_days)
     inserted = await ctx.db.fetchval(
         """INSERT INTO pipeline_campaign (tenant_id, id, key, campaign_type, plugin, plugin_version,
              title, rationale, confidence, channel, audience_rule, context, proposed_at, expires_at)
@@ -124,9 +125,9 @@ async def propose(ctx: Context, kind: CampaignType, plugin: str) -> UUID | None:
         kind.confidence,
         channel_of(scope),
         canonical(kind.audience).decode(),
-        await frames.store(ctx, campaign, kind),
+        await frames.store(ctx, campaign, kind, expires_at),
         now,
-        now + timedelta(days=kind.send_within_days),
+        expires_at,
     )
     if not inserted:
         return None
@@ -196,6 +197,29 @@ async def with_status(ctx: Context, *status: CampaignStatus) -> list[Campaign]:
     """All campaigns in these states, oldest first, without their law."""
     rows = await ctx.db.fetch(OPEN + " ORDER BY proposed_at, id", ctx.tenant.id, list(status))
     return [as_campaign(row) for row in rows]
+
+
+async def to_decide(ctx: Context) -> list[Campaign]:
+    """The campaigns with somebody to decide for now: day by day, those of one day by the priority of
+    their types. One that waits for answers is passed over, so that nobody waits for it.
+    """
+    rows = await ctx.db.fetch(
+        """SELECT * FROM pipeline_campaign WHERE tenant_id = $1 AND status = 'deciding'
+             AND (consult_at IS NULL OR consult_at <= now()) ORDER BY proposed_at, id""",
+        ctx.tenant.id,
+    )
+    kinds = cast("TenantScope", ctx).core.board.campaign_types
+
+    def rank(campaign: Campaign) -> tuple[str, int]:
+        kind = kinds.get(campaign.campaign_type)
+        return (day_of(campaign), kind.value.priority if kind else 0)
+
+    return sorted(map(as_campaign, rows), key=rank)
+
+
+def day_of(campaign: Campaign) -> str:
+    """The day of the shop's calendar on which it was proposed, as its key has it."""
+    return campaign.key.partition(":")[2]
 
 
 def as_campaign(row: Any) -> Campaign:

@@ -53,7 +53,7 @@ def fate(guarded: Guarded, verdict: Verdict | None) -> Fate:
     if guarded.held_out:
         return Fate(state="held_out", reason=guarded.changes[-1].reason)
     if not guarded.action.send or verdict is None:
-        reasons = [change.reason for change in guarded.changes] or list(guarded.decision.reasons)
+        reasons = [change.reason for change in guarded.changes[-1:]] or guarded.decision.reasons
         return Fate(state="skipped", reason=reasons[0] if reasons else "")
     if verdict.outcome in ("suppressed", "capped"):
         state = "suppressed" if verdict.outcome == "suppressed" else "capped"

@@ -41,6 +41,23 @@ JOIN profiles_customer c ON c.tenant_id = $1 AND c.id = r.customer_id
 ORDER BY r.n
 """
 
+# A campaign's key ends with its day: `welcome:2026-06-15`.
+SAME_DAY = """
+SELECT id FROM pipeline_campaign
+WHERE tenant_id = $1 AND id <> $2 AND split_part(key, ':', 2) = split_part($3, ':', 2)
+"""
+BESIDE = """
+SELECT m.customer_id,
+  string_agg(DISTINCT k.campaign_type, ',' ORDER BY k.campaign_type)
+    FILTER (WHERE k.status = 'deciding' AND m.state = 'candidate') AS other_types,
+  min(k.campaign_type) FILTER (WHERE m.state IN
+    ('planned', 'deferred', 'attempting', 'accepted', 'delivered', 'bounced', 'unknown')) AS planned_type
+FROM pipeline_message m
+JOIN pipeline_campaign k ON k.tenant_id = m.tenant_id AND k.id = m.campaign_id
+WHERE m.tenant_id = $1 AND m.campaign_id = ANY($2::uuid[]) AND m.customer_id = ANY($3::bigint[])
+GROUP BY m.customer_id
+"""
+
 
 class Row(Frozen):
     """A ledger row on its way through the stages."""
@@ -108,6 +125,7 @@ async def people(ctx: Context, campaign: Campaign, rows: Sequence[Row]) -> list[
     frame = features_of(history, until, ids).select("customer_id", *FROM_FRAME)
     behaviour = {row.pop("customer_id"): row for row in frame.iter_rows(named=True)}
     traits = await traits_of(ctx, ids)
+    beside = await _beside(ctx, campaign, ids)
     return [
         Person(
             candidate=Candidate(
@@ -116,7 +134,11 @@ async def people(ctx: Context, campaign: Campaign, rows: Sequence[Row]) -> list[
                 step=message.step,
                 occasion=f"{campaign.key}/{message.step}",
                 features=_features(
-                    row, behaviour[message.customer_id], traits.get(message.customer_id, {}), now
+                    row,
+                    behaviour[message.customer_id],
+                    traits.get(message.customer_id, {}),
+                    beside.get(message.customer_id, {}),
+                    now,
                 ),
             ),
             outgoing=message,
@@ -125,8 +147,23 @@ async def people(ctx: Context, campaign: Campaign, rows: Sequence[Row]) -> list[
     ]
 
 
+async def _beside(
+    ctx: Context, campaign: Campaign, ids: list[int]
+) -> dict[int, dict[str, str | None]]:
+    """By customer, what the tenant's other campaigns of the day have to do with them."""
+    others = await ctx.db.fetch(SAME_DAY, ctx.tenant.id, campaign.id, campaign.key)
+    if not others:
+        return {}
+    rows = await ctx.db.fetch(BESIDE, ctx.tenant.id, [row["id"] for row in others], ids)
+    return {row["customer_id"]: dict(row) for row in rows}
+
+
 def _features(
-    row: Any, behaviour: dict[str, Any], traits: dict[str, Any], now: datetime
+    row: Any,
+    behaviour: dict[str, Any],
+    traits: dict[str, Any],
+    beside: dict[str, str | None],
+    now: datetime,
 ) -> dict[str, Scalar]:
     features: dict[str, Scalar] = {
         name: round(value, 2) if isinstance(value, float) else value
@@ -138,6 +175,8 @@ def _features(
         "days_since_created": _days(row["created_at"], now),
         "is_subscriber": row["email_consent"] == "subscribed",
         "country": row["country"],
+        "other_types": beside.get("other_types") or "",
+        "planned_type": beside.get("planned_type") or "",
     }
     for name, value in traits.items():
         if value is None or isinstance(value, bool | int | float | str):

@@ -6,6 +6,7 @@ merchant has changed settings since.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -18,10 +19,10 @@ from kernel.contracts.tenancy import Tenant
 from kernel.tenancy.scope import read_settings
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from kernel.contracts.context import Context
     from kernel.plugboard.board import Plugboard
+
+URGENT = "urgent"
 
 
 class Frame(Frozen):
@@ -32,15 +33,31 @@ class Frame(Frozen):
     actions: tuple[Action, ...]
     settings: dict[str, Any]
     plugins: dict[str, str]
+    expires_at: datetime | None = None
 
 
-def possible(kind: CampaignType) -> tuple[Action, ...]:
-    """Every action on an occasion of this type: not to send, and each tone."""
-    sends = [Action(send=True, campaign_type=kind.name, tone=tone) for tone in sorted(kind.copies)]
+def possible(kind: CampaignType, guarded: bool) -> tuple[Action, ...]:
+    """Every action on an occasion of this type: not to send, and each tone, without an offer and with
+    each of the type's.
+
+    Args:
+        kind: the campaign type.
+        guarded: whether a plugin guards offers; where none does, none can be made. What is urgent ends,
+            and only offers end.
+    """
+    tones = sorted({variant.partition(".")[0] for variant in kind.copies})
+    sends = [
+        Action(send=True, campaign_type=kind.name, tone=tone, offer=offer)
+        for tone in tones
+        for offer in ("", *(kind.offers if guarded else ()))
+        if offer or tone != URGENT
+    ]
     return (Action(send=False), *sends)
 
 
-async def store(ctx: Context, campaign: Campaign, kind: CampaignType) -> str:
+async def store(
+    ctx: Context, campaign: Campaign, kind: CampaignType, expires_at: datetime | None = None
+) -> str:
     """Keep the frame of a new campaign; returns its digest."""
     board: Plugboard = ctx.core.board  # type: ignore[attr-defined]
     frame = Frame(
@@ -48,9 +65,10 @@ async def store(ctx: Context, campaign: Campaign, kind: CampaignType) -> str:
             ctx.tenant, clock_at=None, halted_at=None, halted_reason="", plugins={}
         ),
         campaign=msgspec.structs.replace(campaign, status="deciding"),
-        actions=possible(kind),
+        actions=possible(kind, bool(board.plans("adjust_decisions", ctx.enabled).steps)),
         settings=msgspec.to_builtins(ctx.all_settings()),  # type: ignore[attr-defined]
         plugins={name: board.plugins[name].manifest.version for name in sorted(ctx.enabled)},
+        expires_at=expires_at,
     )
     name = digest(frame)
     await ctx.db.execute(
@@ -97,4 +115,5 @@ def context(board: Plugboard, frame: Frame, now: datetime) -> DecideContext:
         now=now,
         actions=frame.actions,
         settings=settings,
+        expires_at=frame.expires_at,
     )

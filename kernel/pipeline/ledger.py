@@ -33,8 +33,14 @@ DUE = ("planned", "deferred")
 
 UNDECIDED = """
 SELECT id AS message_id, customer_id, step FROM pipeline_message
-WHERE tenant_id = $1 AND campaign_id = $2 AND state = 'candidate'
-ORDER BY customer_id LIMIT $3 FOR UPDATE SKIP LOCKED
+WHERE tenant_id = $1 AND campaign_id = $2 AND state = 'candidate' AND (customer_id, step) > ($4, $5)
+ORDER BY customer_id, step LIMIT $3 FOR UPDATE SKIP LOCKED
+"""
+
+STILL_UNDECIDED = """
+SELECT id FROM pipeline_message
+WHERE tenant_id = $1 AND campaign_id = $2 AND state = 'candidate' AND id = ANY($3::uuid[])
+ORDER BY customer_id, step FOR UPDATE
 """
 
 # Every switch is looked at here, in the transaction that commits the attempt.
@@ -91,9 +97,17 @@ RETURNING id
 """
 
 
-async def undecided(ctx: Context, campaign_id: UUID, size: int) -> list[Any]:
-    """The next rows to decide, locked; customers in order."""
-    return await ctx.db.fetch(UNDECIDED, ctx.tenant.id, campaign_id, size)
+async def undecided(
+    ctx: Context, campaign_id: UUID, size: int, after: tuple[int, int] = (0, 0)
+) -> list[Any]:
+    """The next rows to decide, locked; by customer and step, and only those after this one."""
+    return await ctx.db.fetch(UNDECIDED, ctx.tenant.id, campaign_id, size, *after)
+
+
+async def still_undecided(ctx: Context, campaign_id: UUID, ids: Sequence[UUID]) -> set[UUID]:
+    """Those of these rows that nobody decided or took out meanwhile, locked."""
+    rows = await ctx.db.fetch(STILL_UNDECIDED, ctx.tenant.id, campaign_id, list(ids))
+    return {row["id"] for row in rows}
 
 
 async def claim(

@@ -27,6 +27,9 @@ FROM unnest($5::uuid[], $6::bigint[], $7::text[], $8::boolean[], $9::text[], $10
   r (id, customer_id, occasion, send, policy, plugin, fallback, guardrails, record)
 """
 
+VERSION = 2
+"""Of the record. An earlier one cannot be computed again: guardrails had no part in it."""
+
 UPDATE = """
 UPDATE pipeline_message m SET state = r.state, reason = r.reason, variant = r.variant,
   due_at = r.due_at, decision_id = r.decision_id, updated_at = now()
@@ -67,17 +70,14 @@ def record(
         changes=guarded.changes,
         action=guarded.action,
         held_out=guarded.held_out,
+        version=VERSION,
+        advice=tuple(advice.id for advice in candidate.advice),
+        grant=guarded.grant,
     )
 
 
-async def write(ctx: Context, batch: Batch, versions: dict[str, str]) -> None:
-    """Store the batch: one row a decision, one new state a message, in the caller's transaction.
-
-    Args:
-        ctx: the tenant.
-        batch: after all deciding stages.
-        versions: plugin -> version, as frozen with the campaign.
-    """
+async def write(ctx: Context, batch: Batch) -> None:
+    """Store the batch: one row a decision, one new state a message, in the caller's transaction."""
     at = batch.frame.now
     records = [
         record(
@@ -87,7 +87,7 @@ async def write(ctx: Context, batch: Batch, versions: dict[str, str]) -> None:
             candidate=person.candidate,
             guarded=guarded,
             plugin=decided.plugin,
-            plugin_version=versions.get(decided.plugin, ""),
+            plugin_version=batch.versions.get(decided.plugin, ""),
             frame_digest=batch.frame_digest,
             at=at,
         )

@@ -2,8 +2,9 @@ r"""The core loop, from top to bottom as the stages do.
 
     audience   who could be written to now                 campaigns.propose: the ledger opens
     features   what is known of exactly these customers    \\
+    consult    who asks the world does it here              |
     decide     send? which tone? offer? when?               |
-    guard      possible actions, hold-outs                  |  decide_batch: 1,000 at a time,
+    guard      possible actions, hold-outs, guardrails      |  decide_batch: 1,000 at a time,
     comply     every rule, fail closed                      |  written in one transaction
     compose    variant per customer, copy per variant      /
     approve    the merchant's word                         approvals
@@ -27,6 +28,7 @@ from kernel.pipeline import (
     campaigns,
     comply,
     compose,
+    consult,
     decide,
     dispatch,
     features,
@@ -74,6 +76,12 @@ WHERE c.status = 'deciding' AND (c.consult_at IS NULL OR c.consult_at <= now())
 ORDER BY 1
 """
 
+CURSOR = """
+SELECT context, consult_customer, consult_step,
+  created_at <= now() - make_interval(hours => $3) AS late
+FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2
+"""
+
 
 async def tenants_with_work(unit: UnitOfWork, now: datetime) -> list[str]:
     """The tenants for whom `advance` has something to do; `unit` is a system scope."""
@@ -98,7 +106,8 @@ async def propose_due(core: Core, tenant_id: str) -> list[UUID]:
 
 
 async def advance(core: Core, tenant_id: str, seconds: float = 5.0, lease: float = LEASE) -> bool:
-    """Do a bounded slice of a tenant's work, a batch of each campaign in turn.
+    """Do a bounded slice of a tenant's work: decide one campaign after another, those of a day by their
+    priority, and hand over a batch of each in turn.
 
     Returns True when there is more to do now: call again, behind the other tenants.
     """
@@ -107,7 +116,7 @@ async def advance(core: Core, tenant_id: str, seconds: float = 5.0, lease: float
     async with scope.transaction() as ctx:
         await ledger.expire_leases(ctx)
         await expire(ctx)
-        deciding = await campaigns.with_status(ctx, "deciding")
+        deciding = await campaigns.to_decide(ctx)
         settling = await campaigns.with_status(ctx, "sending", "paused", "cancelled")
     channels = {campaign: await _channel(scope, campaign) for campaign in settling}
     for campaign, channel in channels.items():
@@ -121,9 +130,8 @@ async def advance(core: Core, tenant_id: str, seconds: float = 5.0, lease: float
         if campaign.status == "sending"
     }
     while deciding or sending:
-        for campaign in list(deciding):
-            if await decide_batch(scope, campaign) == 0:
-                deciding.remove(campaign)
+        if deciding and not await decide_batch(scope, deciding[0]):
+            del deciding[0]
         for (campaign, state), after in list(sending.items()):
             channel = channels[campaign]
             last = 0
@@ -138,39 +146,56 @@ async def advance(core: Core, tenant_id: str, seconds: float = 5.0, lease: float
     return False
 
 
-async def decide_batch(scope: TenantScope, campaign: Campaign) -> int:
+async def decide_batch(scope: TenantScope, campaign: Campaign) -> bool:
     """Take the next undecided customers of a campaign through the deciding stages.
 
-    Returns how many; 0 when all are decided, and then the campaign waits for the merchant.
+    Returns False when there is nothing to decide now: all are, and then the campaign waits for the
+    merchant, or those left wait for answers.
     """
     async with scope.transaction() as ctx:
-        found = await ledger.undecided(ctx, campaign.id, BATCH)
-        if not found:
-            await _decided(ctx, campaign)
-            return 0
-        digest = await ctx.db.fetchval(
-            "SELECT context FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2",
-            ctx.tenant.id,
-            campaign.id,
-        )
-        frame = await frames.load(ctx, digest)
-        board = scope.core.board
-        batch = Batch(
-            campaign=campaign,
-            frame=frames.context(board, frame, ctx.now),
-            frame_digest=digest,
-            enabled=frozenset(frame.plugins),
-            rows=[features.Row(**dict(row)) for row in found],
-        )
-        batch.people = await features.people(ctx, campaign, batch.rows)
-        batch = await decide.run(board, batch)
-        batch = await guard.run(batch)
-        batch = await comply.run(ctx, batch)
-        batch = await compose.run(batch)
-        await records.write(ctx, batch, frame.plugins)
-        known = {person.outgoing.id for person in batch.people}
-        await ledger.forget(ctx, {row.message_id for row in batch.rows} - known)
-    return len(found)
+        batch = await _page(ctx, campaign)
+        if batch is None:
+            if not await consult.rests(ctx, campaign):
+                await _decided(ctx, campaign)
+            return False
+        if not consult.asked(ctx, batch):  # nobody to wait for: one transaction a page
+            await _decide(ctx, batch)
+            return True
+    batch = await consult.run(scope, batch)
+    async with scope.transaction() as ctx:
+        batch = await consult.keep(ctx, batch)
+        await _decide(ctx, batch)
+    return True
+
+
+async def _page(ctx: TenantScope, campaign: Campaign) -> Batch | None:
+    """The next undecided customers and what is known of them, locked; None at the end of the walk."""
+    at = await ctx.db.fetchrow(CURSOR, ctx.tenant.id, campaign.id, consult.PATIENCE_HOURS)
+    after = (at["consult_customer"], at["consult_step"])
+    found = await ledger.undecided(ctx, campaign.id, BATCH, after)
+    if not found:
+        return None
+    frame = await frames.load(ctx, at["context"])
+    batch = Batch(
+        campaign=campaign,
+        frame=frames.context(ctx.core.board, frame, ctx.now),
+        frame_digest=at["context"],
+        versions=frame.plugins,
+        rows=[features.Row(**dict(row)) for row in found],
+        late=at["late"],
+    )
+    batch.people = await features.people(ctx, campaign, batch.rows)
+    known = {person.outgoing.id for person in batch.people}
+    await ledger.forget(ctx, {row.message_id for row in batch.rows} - known)
+    return batch
+
+
+async def _decide(ctx: TenantScope, batch: Batch) -> None:
+    batch = await decide.run(ctx.core.board, batch)
+    batch = await guard.run(ctx, batch)
+    batch = await comply.run(ctx, batch)
+    batch = await compose.run(batch)
+    await records.write(ctx, batch)
 
 
 async def finish(scope: TenantScope, campaign: Campaign) -> bool:

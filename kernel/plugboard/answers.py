@@ -41,20 +41,27 @@ def _sequence(answer: Any, length: int, kind: type) -> Sequence[Any]:
     return answer
 
 
-def _decisions(answer: Any, given: Sequence[Any]) -> None:
-    if answer is None:
-        return
-    _sequence(answer, len(given[_CANDIDATES]), Decision)
-    if answer.count(None) == len(answer):
-        return
-    try:
-        for one in answer:
-            if type(one) is Decision:  # not checked when it was made, and kept for ever
-                _decode_decision(_encode(one))
-            elif one is not None:
-                raise Nonsense(f"answered {type(one).__name__}, not Decision or None")
+def for_each_candidate(answer: Any, given: Sequence[Any]) -> None:
+    """Raises Nonsense unless the answer of `decide` is None or one item a candidate."""
+    if answer is not None:
+        _sequence(answer, len(given[_CANDIDATES]), Decision)
+
+
+def check_decision(one: Any) -> None:
+    """Raises Nonsense unless `one` is a Decision whose fields are of their types."""
+    if type(one) is not Decision:
+        raise Nonsense(f"answered {type(one).__name__}, not Decision or None")
+    try:  # not checked when it was made, and kept for ever
+        _decode_decision(_encode(one))
     except (msgspec.MsgspecError, TypeError, ValueError, OverflowError) as error:
         raise Nonsense(f"answered a Decision that is not valid: {error}") from error
+
+
+def _decisions(answer: Any, given: Sequence[Any]) -> None:
+    for_each_candidate(answer, given)
+    for one in answer or ():
+        if one is not None:
+            check_decision(one)
 
 
 def _verdicts(answer: Any, given: Sequence[Any]) -> None:

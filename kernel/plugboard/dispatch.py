@@ -30,6 +30,7 @@ T = TypeVar("T")
 _COLLECT, _FIRST, _VETO = Policy.COLLECT, Policy.FIRST, Policy.VETO
 _NOTIFY, _CHAIN = Policy.NOTIFY, Policy.CHAIN
 Fold = Callable[[str, Any], tuple[Any, ...] | None]
+Sift = Callable[[str, Sequence[int], Sequence[Any]], Sequence[Any]]
 Savepoint = Callable[[], AbstractAsyncContextManager[Any]]
 
 
@@ -102,11 +103,31 @@ class Dispatcher:
         return result
 
     async def first(
-        self, hook: str, enabled: frozenset[str], name: str, items: Sequence[Any], **given: Any
+        self,
+        hook: str,
+        enabled: frozenset[str],
+        name: str,
+        items: Sequence[Any],
+        *,
+        check: Check | None = None,
+        sift: Sift | None = None,
+        failed: list[Answer] | None = None,
+        **given: Any,
     ) -> list[Answer | None]:
         """FIRST: for each of `items`, the first answer that is not None, or None.
 
         Each plugin gets, as the argument `name`, the items that nobody before it answered.
+
+        Args:
+            hook: the hook.
+            enabled: who may be asked.
+            name: the argument that holds the items.
+            items: what is asked about.
+            check: instead of the hook's own in `answers.CHECKS`.
+            sift: is given plugin, places of the items and its answers to them, and returns these
+                answers, with None for those that do not count.
+            failed: is filled with the answers of the plugins that failed.
+            given: the hook's other arguments.
         """
         given[name] = tuple(items)
         steps, arguments = self._prepare(hook, enabled, _FIRST, given)
@@ -119,6 +140,9 @@ class Dispatcher:
             missing = values.count(None)
             if missing == len(values):
                 return arguments
+            if sift is not None:
+                values = sift(plugin, waiting, values)
+                missing = values.count(None)
             for index, value in zip(waiting, values, strict=True):
                 if value is not None:
                     found[index] = Answer(plugin, value)
@@ -132,9 +156,14 @@ class Dispatcher:
 
         last = self.deadline * LAST_SHARE if len(steps) > 1 else self.deadline
         if waiting and len(steps) > 1:
-            await self._ask(hook, steps[:-1], arguments, self.deadline - last, take)
+            seconds = self.deadline - last
+            lost = await self._ask(hook, steps[:-1], arguments, seconds, take, check)
+            if failed is not None:
+                failed += lost
         if waiting:
-            await self._ask(hook, steps[-1:], arguments, last, take)
+            lost = await self._ask(hook, steps[-1:], arguments, last, take, check)
+            if failed is not None:
+                failed += lost
         return found
 
     def _prepare(
@@ -159,17 +188,19 @@ class Dispatcher:
         arguments: tuple[Any, ...],
         seconds: float,
         fold: Fold | None = None,
+        check: Check | None = None,
     ) -> list[Answer]:
         """One answer per plugin of `steps`, in order, save those that had nothing to say: None.
 
         Args:
             fold: is given each good answer instead, and returns the arguments for the next plugin,
                 or None to ask no further; the result then holds failures only.
+            check: instead of the hook's own.
         """
         answers: list[Answer] = []
         if not steps:
             return answers
-        check = CHECKS.get(hook)
+        check = check or CHECKS.get(hook)
         savepoint: Savepoint | None = getattr(arguments[0], "savepoint", None)
         task = current_task()
         assert task is not None, "hooks are called from within a task"

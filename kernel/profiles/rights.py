@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from kernel.tenancy.scope import TenantScope
 
 # table -> which of its rows are about customer $2. What is kept for the tenant's own sake (hashes,
-# leases, the bytes that replay a decision) is not personal and stays out.
+# leases, the bytes that replay a decision, what was found out for decisions: it names nobody) is not
+# personal and stays out.
 _ABOUT: dict[str, tuple[str, str]] = {
     "profiles_customer": (
         """external_id, email, first_name, last_name, country, timezone, locale, tags, email_consent,
