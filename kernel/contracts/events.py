@@ -8,6 +8,7 @@ from typing import ClassVar
 from uuid import UUID
 
 from kernel.contracts.base import Frozen
+from kernel.contracts.tenancy import Autonomy
 
 
 class Event(Frozen):
@@ -88,6 +89,30 @@ class MessagesAccepted(Event):
     customer_ids: tuple[int, ...]
 
 
+class AutonomyChanged(Event):
+    """The engine is now trusted more or less, with a campaign type or (empty) with all of them."""
+
+    type: ClassVar[str] = "autonomy.changed"
+    campaign_type: str
+    before: Autonomy
+    after: Autonomy
+    actor: str
+    """Who changed it; `autonomy` when it was earned or lost by figures."""
+    reason: str
+
+
+class AutonomyDigest(Event):
+    """What waits for the merchant this morning, and what was done without asking since yesterday."""
+
+    type: ClassVar[str] = "autonomy.digest"
+    ready: int
+    """Campaigns that one click approves."""
+    review: int
+    """Campaigns that must be looked at."""
+    approved: int
+    """Campaigns that `autonomy` approved in the last 24 hours."""
+
+
 KERNEL_EVENTS: tuple[type[Event], ...] = (
     CustomerCreated,
     OrderPlaced,
@@ -97,4 +122,6 @@ KERNEL_EVENTS: tuple[type[Event], ...] = (
     CampaignProposed,
     CampaignFinished,
     MessagesAccepted,
+    AutonomyChanged,
+    AutonomyDigest,
 )

@@ -35,33 +35,53 @@ class Approval(Frozen):
     detail: dict[str, Any]
 
 
-async def approve(ctx: Context, campaign_id: UUID, send_at: datetime | None = None) -> None:
+async def approve(
+    ctx: Context,
+    campaign_id: UUID,
+    send_at: datetime | None = None,
+    *,
+    undo: timedelta = timedelta(0),
+    reason: str = "",
+    at_once: bool = False,
+) -> None:
     """Let the campaign go: now, or from `send_at` on.
+
+    Args:
+        ctx: the tenant.
+        campaign_id: which.
+        send_at: not before this time.
+        undo: nothing is handed over for so long, on the tenant's clock, so that `undoing.undo` can
+            take the approval back.
+        reason: why, where it is not the merchant's own word.
+        at_once: it is approved together with others, without being looked at.
 
     Raises:
         Conflict: it does not wait for approval.
         InvalidInput: `send_at` lies in the past or has no time zone.
     """
     _check_time(ctx, send_at)
-    row = await _lock(ctx, campaign_id, "approve", "waiting")
+    row = await lock(ctx, campaign_id, "approve", "waiting")
     await ctx.db.execute(
         """UPDATE pipeline_campaign SET status = 'sending', approved_at = $3, approved_by = $4,
-             send_at = $5, expires_at = $6, updated_at = now() WHERE tenant_id = $1 AND id = $2""",
+             send_at = $5, expires_at = $6, hold_until = $7, updated_at = now()
+           WHERE tenant_id = $1 AND id = $2""",
         ctx.tenant.id,
         campaign_id,
         ctx.now,
         ctx.actor,
         send_at,
-        (send_at or ctx.now) + _patience(ctx, row),
+        (send_at or ctx.now) + patience(ctx, row),
+        ctx.now + undo if undo else None,
     )
-    await _note(ctx, campaign_id, "approve", "", {"send_at": send_at} if send_at else {})
+    detail: dict[str, Any] = {"send_at": send_at} if send_at else {}
+    await note(ctx, campaign_id, "approve", reason, detail | ({"at_once": True} if at_once else {}))
     wake(ctx, "kernel.advance")
 
 
 async def schedule(ctx: Context, campaign_id: UUID, send_at: datetime) -> None:
     """Move the start of an approved campaign that has not begun, or of a paused one."""
     _check_time(ctx, send_at)
-    row = await _lock(ctx, campaign_id, "schedule", "sending", "paused")
+    row = await lock(ctx, campaign_id, "schedule", "sending", "paused")
     if row["status"] == "sending" and (row["send_at"] is None or row["send_at"] <= ctx.now):
         raise Conflict("The campaign is already going out.", "Pause it first.")
     await ctx.db.execute(
@@ -70,9 +90,9 @@ async def schedule(ctx: Context, campaign_id: UUID, send_at: datetime) -> None:
         ctx.tenant.id,
         campaign_id,
         send_at,
-        send_at + _patience(ctx, row),
+        send_at + patience(ctx, row),
     )
-    await _note(ctx, campaign_id, "schedule", "", {"send_at": send_at})
+    await note(ctx, campaign_id, "schedule", "", {"send_at": send_at})
 
 
 async def reject(ctx: Context, campaign_id: UUID, reason: str) -> None:
@@ -81,16 +101,17 @@ async def reject(ctx: Context, campaign_id: UUID, reason: str) -> None:
         raise InvalidInput(
             "A rejection needs a reason.", "Say in a few words what is wrong with it."
         )
-    await _lock(ctx, campaign_id, "reject", "deciding", "waiting")
+    row = await lock(ctx, campaign_id, "reject", "deciding", "waiting")
+    await ledger.remember(ctx, campaign_id)
     await _end(ctx, campaign_id, "rejected", reason)
-    await _note(ctx, campaign_id, "reject", reason)
+    await note(ctx, campaign_id, "reject", reason, {"was": row["status"]})
 
 
 async def cancel(ctx: Context, campaign_id: UUID, reason: str = "") -> None:
     """Kill a campaign for good, at any time before its end. What is sent stays sent."""
-    await _lock(ctx, campaign_id, "cancel", "deciding", "waiting", "sending", "paused")
+    await lock(ctx, campaign_id, "cancel", "deciding", "waiting", "sending", "paused")
     await _end(ctx, campaign_id, "cancelled", reason or "Cancelled by the merchant.")
-    await _note(ctx, campaign_id, "cancel", reason)
+    await note(ctx, campaign_id, "cancel", reason)
 
 
 async def cancel_campaigns(ctx: Context, campaign_type: str, reason: str) -> int:
@@ -108,22 +129,22 @@ async def cancel_campaigns(ctx: Context, campaign_type: str, reason: str) -> int
 
 async def pause(ctx: Context, campaign_id: UUID, reason: str = "") -> None:
     """Stop handing over; nothing is lost. A hand-over under way comes to its end."""
-    await _lock(ctx, campaign_id, "pause", "sending")
+    await lock(ctx, campaign_id, "pause", "sending")
     await _status(ctx, campaign_id, "paused", reason)
-    await _note(ctx, campaign_id, "pause", reason)
+    await note(ctx, campaign_id, "pause", reason)
 
 
 async def resume(ctx: Context, campaign_id: UUID) -> None:
     """Go on with a paused campaign, for as long as it would have had from now on."""
-    row = await _lock(ctx, campaign_id, "resume", "paused")
+    row = await lock(ctx, campaign_id, "resume", "paused")
     await ctx.db.execute(
         """UPDATE pipeline_campaign SET status = 'sending', reason = '', expires_at = $3,
              updated_at = now() WHERE tenant_id = $1 AND id = $2""",
         ctx.tenant.id,
         campaign_id,
-        max(row["send_at"] or ctx.now, ctx.now) + _patience(ctx, row),
+        max(row["send_at"] or ctx.now, ctx.now) + patience(ctx, row),
     )
-    await _note(ctx, campaign_id, "resume")
+    await note(ctx, campaign_id, "resume")
     wake(ctx, "kernel.advance")
 
 
@@ -134,7 +155,7 @@ async def edit(ctx: Context, campaign_id: UUID, variant: str, copy: Copy) -> Non
         InvalidInput: with a problem for each field.
         Conflict: the campaign has ended.
     """
-    row = await _lock(ctx, campaign_id, "edit", "deciding", "waiting", "sending", "paused")
+    row = await lock(ctx, campaign_id, "edit", "deciding", "waiting", "sending", "paused")
     scope = cast("TenantScope", ctx)
     kind = scope.core.board.campaign_types.get(row["campaign_type"])
     compose.validated(copy, kind.value if kind else None)
@@ -157,14 +178,14 @@ async def edit(ctx: Context, campaign_id: UUID, variant: str, copy: Copy) -> Non
         ctx.now,
         ctx.actor,
     )
-    await _note(ctx, campaign_id, "edit", "", {"variant": variant, "before": before})
+    await note(ctx, campaign_id, "edit", "", {"variant": variant, "before": before})
 
 
 async def exclude(
     ctx: Context, campaign_id: UUID, customer_ids: Sequence[int], reason: str = ""
 ) -> int:
     """Leave these customers out; returns how many had not been handed over yet."""
-    await _lock(ctx, campaign_id, "exclude", "deciding", "waiting", "sending", "paused")
+    await lock(ctx, campaign_id, "exclude", "deciding", "waiting", "sending", "paused")
     tag = await ctx.db.execute(
         """UPDATE pipeline_message SET state = 'cancelled', reason = $4, updated_at = now()
            WHERE tenant_id = $1 AND campaign_id = $2 AND customer_id = ANY($3::bigint[])
@@ -175,7 +196,7 @@ async def exclude(
         f"Excluded by the merchant. {reason}".strip(),
     )
     count = int(tag.rpartition(" ")[2])
-    await _note(ctx, campaign_id, "exclude", reason, {"customers": list(customer_ids)})
+    await note(ctx, campaign_id, "exclude", reason, {"customers": list(customer_ids)})
     return count
 
 
@@ -190,7 +211,7 @@ async def history(ctx: Context, campaign_id: UUID) -> list[Approval]:
     return [Approval(**{**dict(row), "detail": msgspec.json.decode(row["detail"])}) for row in rows]
 
 
-async def _lock(ctx: Context, campaign_id: UUID, action: str, *allowed: str) -> Any:
+async def lock(ctx: Context, campaign_id: UUID, action: str, *allowed: str) -> Any:
     """The campaign's row, locked, in one of the states that allow the action."""
     row = await ctx.db.fetchrow(
         "SELECT * FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2 FOR UPDATE",
@@ -223,9 +244,10 @@ async def _status(ctx: Context, campaign_id: UUID, status: str, reason: str) -> 
     )
 
 
-async def _note(
+async def note(
     ctx: Context, campaign_id: UUID, action: str, reason: str = "", detail: Any = None
 ) -> None:
+    """Keep who did what to the campaign, and why."""
     await ctx.db.execute(
         """INSERT INTO pipeline_approval (tenant_id, campaign_id, at, actor, action, reason, detail)
            VALUES ($1, $2, $3, $4, $5, $6, $7)""",
@@ -246,6 +268,7 @@ def _check_time(ctx: Context, send_at: datetime | None) -> None:
         )
 
 
-def _patience(ctx: Context, row: Any) -> timedelta:
+def patience(ctx: Context, row: Any) -> timedelta:
+    """For how long messages of the campaign of this row may wait before they are given up."""
     kind = cast("TenantScope", ctx).core.board.campaign_types.get(row["campaign_type"])
     return timedelta(days=kind.value.send_within_days if kind else 7)

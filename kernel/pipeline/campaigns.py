@@ -55,6 +55,8 @@ class CampaignView(Frozen):
     proposed_at: datetime
     decided_at: datetime | None
     send_at: datetime | None
+    hold_until: datetime | None
+    """Nothing is handed over before, so that the approval can be taken back."""
     expires_at: datetime
     approved_at: datetime | None
     approved_by: str

@@ -43,6 +43,13 @@ WHERE tenant_id = $1 AND campaign_id = $2 AND state = 'candidate' AND id = ANY($
 ORDER BY customer_id, step FOR UPDATE
 """
 
+# Held until the end of the transaction that commits the attempt, before any message: who takes a
+# campaign back, stops or ends it comes before the attempt or after it, never between.
+GOING = """
+SELECT true FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2 AND status = 'sending'
+  AND (send_at IS NULL OR send_at <= $3) AND (hold_until IS NULL OR hold_until <= $3) FOR SHARE
+"""
+
 # Every switch is looked at here, in the transaction that commits the attempt.
 CLAIM = """
 SELECT m.id AS message_id, m.customer_id, m.step, m.variant FROM pipeline_message m
@@ -51,8 +58,7 @@ JOIN tenancy_tenant t ON t.tenant_id = m.tenant_id
 CROSS JOIN tenancy_switch s
 WHERE m.tenant_id = $1 AND m.campaign_id = $2 AND m.state = $5 AND m.customer_id > $6
   AND (m.due_at IS NULL OR m.due_at <= $3)
-  AND c.status = 'sending' AND (c.send_at IS NULL OR c.send_at <= $3)
-  AND t.halted_at IS NULL AND s.halted_at IS NULL
+  AND c.status = 'sending' AND t.halted_at IS NULL AND s.halted_at IS NULL
 ORDER BY m.customer_id LIMIT $4 FOR UPDATE OF m SKIP LOCKED
 """
 
@@ -123,6 +129,8 @@ async def claim(
             more, of what was claimed before.
         size: how many at most.
     """
+    if not await ctx.db.fetchval(GOING, ctx.tenant.id, campaign_id, ctx.now):
+        return [], 0
     rows = await ctx.db.fetch(CLAIM, ctx.tenant.id, campaign_id, ctx.now, size, state, after)
     if not rows:
         return [], 0
@@ -220,6 +228,47 @@ async def cancel(ctx: Context, campaign_id: UUID, reason: str, state: str = "can
         state,
     )
     return int(tag.rpartition(" ")[2])
+
+
+async def remember(ctx: Context, campaign_id: UUID) -> None:
+    """Keep what `cancel` would take away from a campaign now, so that it can be given back."""
+    await ctx.db.execute(
+        """INSERT INTO pipeline_undo (tenant_id, campaign_id, message_id, at, state, reason, due_at)
+           SELECT $1, $2, id, $3, state, reason, due_at FROM pipeline_message
+           WHERE tenant_id = $1 AND campaign_id = $2 AND state IN ('candidate', 'planned', 'deferred')
+           FOR UPDATE""",
+        ctx.tenant.id,
+        campaign_id,
+        ctx.now,
+    )
+
+
+async def give_back(ctx: Context, campaign_id: UUID) -> int:
+    """Undo a `cancel` after `remember`, to the message; returns how many came back.
+
+    Who was taken out before, and whose profile is gone since, stays out.
+    """
+    tag = await ctx.db.execute(
+        """WITH kept AS (DELETE FROM pipeline_undo WHERE tenant_id = $1 AND campaign_id = $2
+             RETURNING message_id, state, reason, due_at)
+           UPDATE pipeline_message m SET state = k.state, reason = k.reason, due_at = k.due_at,
+             updated_at = now() FROM kept k
+           WHERE m.tenant_id = $1 AND m.id = k.message_id AND m.state = 'cancelled'""",
+        ctx.tenant.id,
+        campaign_id,
+    )
+    return int(tag.rpartition(" ")[2])
+
+
+async def attempted(ctx: Context, campaign_id: UUID) -> bool:
+    """Whether any message of the campaign was ever handed over, or may have been."""
+    found: bool = await ctx.db.fetchval(
+        """SELECT EXISTS (SELECT FROM pipeline_message WHERE tenant_id = $1 AND campaign_id = $2
+             AND attempts > 0)""",
+        ctx.tenant.id,
+        campaign_id,
+    )
+    return found
 
 
 async def _settle(

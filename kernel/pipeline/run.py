@@ -25,6 +25,7 @@ from kernel.contracts.campaigns import Campaign
 from kernel.contracts.events import CampaignFinished, CampaignProposed
 from kernel.events.outbox import emit
 from kernel.pipeline import (
+    autonomy,
     campaigns,
     comply,
     compose,
@@ -66,6 +67,7 @@ WHERE c.status = 'deciding' AND (c.consult_at IS NULL OR c.consult_at <= now())
         WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
           AND m.state IN ('attempting', 'unknown') AND m.lease_until <= now())
    OR c.status = 'sending' AND c.channel <> '' AND (c.send_at IS NULL OR c.send_at <= n.now)
+      AND (c.hold_until IS NULL OR c.hold_until <= n.now)
       AND t.halted_at IS NULL AND s.halted_at IS NULL
       AND EXISTS (SELECT FROM pipeline_message m
         WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
@@ -157,6 +159,7 @@ async def decide_batch(scope: TenantScope, campaign: Campaign) -> bool:
         if batch is None:
             if not await consult.rests(ctx, campaign):
                 await _decided(ctx, campaign)
+                await autonomy.decided(ctx, campaign)
             return False
         if not consult.asked(ctx, batch):  # nobody to wait for: one transaction a page
             await _decide(ctx, batch)

@@ -1,0 +1,95 @@
+"""Taking back: an approval before anything was handed over, a rejection shortly after it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from kernel.contracts.errors import Conflict
+from kernel.pipeline import approvals, ledger
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
+    from kernel.contracts.context import Context
+
+WITHIN = timedelta(minutes=1)
+"""For how long an approval is held back so that it can be undone: pass it to `approvals.approve`."""
+REJECTED_WITHIN = timedelta(minutes=5)
+"""For how long a rejection can be undone. Nothing goes out meanwhile, so it may be longer."""
+
+
+async def undo(ctx: Context, campaign_id: UUID) -> None:
+    """Bring a campaign back to where it was before it was approved or rejected. Twice is once.
+
+    An approved one waits again when nothing of it was attempted: the campaign is locked as a hand-over
+    locks it, so of the two one comes first and the other sees it. A rejected one has again exactly the
+    messages that the rejection took.
+
+    Raises:
+        NotFound: there is no such campaign.
+        Conflict: it is too late, or there is nothing to undo.
+    """
+    every = ("deciding", "waiting", "sending", "paused", "rejected")
+    row = await approvals.lock(ctx, campaign_id, "undo", *every)
+    if row["status"] in ("deciding", "waiting"):
+        if await _last(ctx, campaign_id) == "undo":
+            return
+        raise Conflict("There is nothing to undo: nobody has decided on this campaign yet.")
+    was = "waiting"
+    if row["status"] == "rejected":
+        was = await _rejected(ctx, campaign_id)
+    elif await ledger.attempted(ctx, campaign_id):
+        raise Conflict(
+            "It is too late to undo: the campaign has begun to go out.",
+            "Pause or cancel it; what is sent stays sent.",
+        )
+    await ctx.db.execute(
+        """UPDATE pipeline_campaign SET status = $3, approved_at = NULL, approved_by = '',
+             send_at = NULL, hold_until = NULL, reason = '', expires_at = $4, updated_at = now()
+           WHERE tenant_id = $1 AND id = $2""",
+        ctx.tenant.id,
+        campaign_id,
+        was,
+        row["proposed_at"] + approvals.patience(ctx, row),
+    )
+    await approvals.note(ctx, campaign_id, "undo", "", {"from": row["status"]})
+
+
+async def tidy(ctx: Context) -> None:
+    """Forget what can no longer be undone."""
+    await ctx.db.execute(
+        "DELETE FROM pipeline_undo WHERE tenant_id = $1 AND at < $2",
+        ctx.tenant.id,
+        ctx.now - REJECTED_WITHIN,
+    )
+
+
+async def _rejected(ctx: Context, campaign_id: UUID) -> str:
+    last = await ctx.db.fetchrow(
+        """SELECT at, detail::text FROM pipeline_approval WHERE tenant_id = $1 AND campaign_id = $2
+           AND action = 'reject' ORDER BY id DESC LIMIT 1""",
+        ctx.tenant.id,
+        campaign_id,
+    )
+    detail = msgspec.json.decode(last["detail"]) if last else {}
+    if last is None or "was" not in detail or ctx.now > last["at"] + REJECTED_WITHIN:
+        minutes = int(REJECTED_WITHIN.total_seconds() // 60)
+        raise Conflict(
+            f"It is too late to undo: a rejection can be taken back for {minutes} minutes.",
+            "The same customers can be proposed again on another day.",
+        )
+    await ledger.give_back(ctx, campaign_id)
+    return str(detail["was"])
+
+
+async def _last(ctx: Context, campaign_id: UUID) -> str:
+    found: str | None = await ctx.db.fetchval(
+        """SELECT action FROM pipeline_approval WHERE tenant_id = $1 AND campaign_id = $2
+           ORDER BY id DESC LIMIT 1""",
+        ctx.tenant.id,
+        campaign_id,
+    )
+    return found or ""
