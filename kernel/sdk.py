@@ -95,7 +95,7 @@ from kernel.models.measure import (
     measures,
     reliability,
 )
-from kernel.pipeline import approvals, campaigns, messages, variants, why
+from kernel.pipeline import approvals, campaigns, messages, variants, why, wording
 from kernel.pipeline.approvals import cancel_campaigns
 from kernel.pipeline.explore import explore
 from kernel.pipeline.outcomes import cancel_planned
@@ -267,6 +267,7 @@ __all__ = [
     "variants",
     "verify",
     "why",
+    "wording",
     "write_trait_frame",
     "write_traits",
 ]

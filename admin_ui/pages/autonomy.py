@@ -23,20 +23,18 @@ SHADOWS = 12
 STOPS = tuple(range(50, 101, 5))
 """Where the slider of the threshold stops, in percent."""
 
+_ONE_CLICK = (
+    "One click approves all campaigns that reach the threshold. The others wait until you have looked "
+    "at them. Once a day a digest tells what waits."
+)
+_AUTOMATIC = (
+    "Campaigns that reach the threshold go out by themselves. The others wait for you. What goes wrong "
+    "lowers the level again."
+)
 LEVELS = (
     ("manual", "Manual", "Every campaign waits for you, however sure the engine is."),
-    (
-        "one_click",
-        "One click",
-        "One click approves all campaigns that reach the threshold. The others wait until you have "
-        "looked at them. Once a day a digest tells what waits.",
-    ),
-    (
-        "automatic",
-        "Automatic",
-        "Campaigns that reach the threshold go out by themselves. The others wait for you. What goes "
-        "wrong lowers the level again.",
-    ),
+    ("one_click", "One click", _ONE_CLICK),
+    ("automatic", "Automatic", _AUTOMATIC),
 )
 """A level, its name, and what happens next."""
 

@@ -14,7 +14,7 @@ import msgspec
 from kernel.contracts.base import Frozen, canonical
 from kernel.contracts.errors import Conflict, InvalidInput, NotFound
 from kernel.events.wake import wake
-from kernel.pipeline import compose, ledger
+from kernel.pipeline import compose, ledger, variant_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -148,17 +148,33 @@ async def resume(ctx: Context, campaign_id: UUID) -> None:
     wake(ctx, "kernel.advance")
 
 
-async def edit(ctx: Context, campaign_id: UUID, variant: str, copy: Copy) -> None:
+async def edit(
+    ctx: Context,
+    campaign_id: UUID,
+    variant: str,
+    copy: Copy,
+    *,
+    action: str = "edit",
+    why: str = "",
+) -> None:
     """Change the words of one variant; what is handed over from now on uses them.
+
+    Args:
+        ctx: the tenant.
+        campaign_id: whose.
+        variant: its name.
+        copy: the new words. `variants.listing` tells of what is unwise in them.
+        action: "edit", or "restore" when these are the words of an earlier version.
+        why: for the record.
 
     Raises:
         InvalidInput: with a problem for each field.
         Conflict: the campaign has ended.
     """
-    row = await lock(ctx, campaign_id, "edit", "deciding", "waiting", "sending", "paused")
+    row = await lock(ctx, campaign_id, action, "deciding", "waiting", "sending", "paused")
     scope = cast("TenantScope", ctx)
     kind = scope.core.board.campaign_types.get(row["campaign_type"])
-    compose.validated(copy, kind.value if kind else None)
+    compose.validated(copy, kind.value if kind else None, variant)
     before = await ctx.db.fetchval(
         """SELECT copy::text FROM pipeline_variant
            WHERE tenant_id = $1 AND campaign_id = $2 AND variant = $3 FOR UPDATE""",
@@ -168,17 +184,9 @@ async def edit(ctx: Context, campaign_id: UUID, variant: str, copy: Copy) -> Non
     )
     if before is None:
         raise NotFound(f"The campaign has no variant `{variant}`.")
-    await ctx.db.execute(
-        """UPDATE pipeline_variant SET copy = $4, edited_at = $5, edited_by = $6
-           WHERE tenant_id = $1 AND campaign_id = $2 AND variant = $3""",
-        ctx.tenant.id,
-        campaign_id,
-        variant,
-        canonical(copy).decode(),
-        ctx.now,
-        ctx.actor,
-    )
-    await note(ctx, campaign_id, "edit", "", {"variant": variant, "before": before})
+    version = await variant_store.edit(ctx, campaign_id, variant, copy, action, why)
+    detail = {"variant": variant, "version": version, "before": before}
+    await note(ctx, campaign_id, action, why, detail)
 
 
 async def exclude(

@@ -15,14 +15,17 @@ import msgspec
 from kernel.contracts.campaigns import CampaignType, Copy
 from kernel.contracts.delivery import MessageVars, Outgoing, Rendered
 from kernel.contracts.errors import InvalidInput
+from kernel.pipeline import offer_words, variant_names
 from kernel.pipeline.batch import Batch, Fate
+from kernel.pipeline.offer_words import OFFER_SLOTS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from kernel.contracts.context import Context
     from kernel.contracts.decisions import Guarded, Verdict
     from kernel.contracts.tenancy import Tenant
+    from kernel.plugboard.board import Plugboard
     from kernel.tenancy.scope import TenantScope
 
 SLOT = re.compile(r"\{\{\s*([a-z][a-z0-9_]*)\s*\}\}")
@@ -31,22 +34,37 @@ SLOTS = ("first_name", "last_name", "shop_name", "shop_url", "sender_name", "pos
 LAYOUT_SLOTS = ("unsubscribe_url", "footer_reason")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 LINK = re.compile(r"//|[@\\]|\bwww\.|\w{3,}\.\w{2,}", re.IGNORECASE)
+LINKS = re.compile(r"https?://[^\s\"'<>]+|\{\{\s*shop_url\s*\}\}\S*|\{\{\s*\w+_url\s*\}\}")
+"""What may be a link: an address, below the shop's, or a slot that holds one."""
 NAME_LENGTH = 60
 
 
 # --- the stage ------------------------------------------------------------------------------------
 
 
-async def run(batch: Batch) -> Batch:
-    """The stage: fills `fates`; the variant of a message is its tone."""
+async def run(board: Plugboard, batch: Batch) -> Batch:
+    """The stage: fills `fates`. A message's variant is named here; its words may come later."""
+    owned = board.campaign_types.get(batch.campaign.campaign_type)
+    writers = bool(board.plans("write_copy", batch.enabled).steps)
+    spoken = variant_names.languages(owned.value.copies if owned else (), writers)
     batch.fates = [
-        fate(guarded, batch.verdicts.get(person.outgoing.id))
+        fate(
+            guarded,
+            batch.verdicts.get(person.outgoing.id),
+            variant_names.of(
+                guarded.action,
+                person.candidate,
+                person.outgoing.recipient.locale,
+                spoken=spoken,
+                writers=writers,
+            ),
+        )
         for person, guarded in zip(batch.people, batch.guarded, strict=True)
     ]
     return batch
 
 
-def fate(guarded: Guarded, verdict: Verdict | None) -> Fate:
+def fate(guarded: Guarded, verdict: Verdict | None, variant: str) -> Fate:
     """Where a customer goes in the ledger. A rule that only says "not now" plans the message for
     later: it is asked again at hand-over.
     """
@@ -59,28 +77,38 @@ def fate(guarded: Guarded, verdict: Verdict | None) -> Fate:
         state = "suppressed" if verdict.outcome == "suppressed" else "capped"
         return Fate(state=state, reason=f"{verdict.rule}: {verdict.reason}")  # type: ignore[arg-type]
     times = [at for at in (verdict.until, guarded.action.send_at) if at is not None]
-    return Fate(state="planned", variant=guarded.action.tone, due_at=max(times, default=None))
+    return Fate(state="planned", variant=variant, due_at=max(times, default=None))
 
 
 # --- copy -----------------------------------------------------------------------------------------
 
 
-def check_copy(copy: Copy, extra_slots: Sequence[str] = ()) -> dict[str, str]:
-    """What is wrong with the words, field by field; empty when nothing is."""
-    known = {*SLOTS, *extra_slots}
+def check_copy(copy: Copy, extra_slots: Sequence[str] = (), offer: bool = False) -> dict[str, str]:
+    """What is wrong with the words, whoever wrote them, field by field; empty when nothing is.
+
+    Args:
+        copy: the words.
+        extra_slots: those of the campaign type.
+        offer: whether the variant tells of an offer: only then are there the slots for it.
+    """
+    known = {*SLOTS, *extra_slots, *(OFFER_SLOTS if offer else ())}
     problems: dict[str, str] = {}
     for name in copy.__struct_fields__:
         text: str = getattr(copy, name)
         unknown = [slot for slot in SLOT.findall(text) if slot not in known]
         rest = SLOT.sub("", text)
-        if unknown:
+        if unknown and unknown[0] in OFFER_SLOTS:
+            problems[name] = f"{{{{ {unknown[0]} }}}} is for variants with an offer only."
+        elif unknown:
             listed = ", ".join(sorted(known))
             problems[name] = f"Unknown slot {{{{ {unknown[0]} }}}}. Known slots: {listed}."
         elif "{{" in rest or "{%" in rest or "{#" in rest:
             problems[name] = "A slot is written {{ name }}; nothing else may stand in braces."
         elif name in ("subject", "preheader") and CONTROL.search(text):
             problems[name] = "One line only."
-    if not re.match(r"(https?://[^\s\"'<>]+|\{\{\s*shop_url\s*\}\}\S*)$", copy.link):
+        elif CONTROL.search(re.sub(r"[\r\n\t]", "", text)):
+            problems[name] = "No control characters."
+    if not LINKS.fullmatch(copy.link):
         problems.setdefault("link", "The link begins with https:// or is {{ shop_url }}.")
     for name in ("subject", "body"):
         if not getattr(copy, name).strip():
@@ -88,9 +116,9 @@ def check_copy(copy: Copy, extra_slots: Sequence[str] = ()) -> dict[str, str]:
     return problems
 
 
-def validated(copy: Copy, kind: CampaignType | None) -> Copy:
+def validated(copy: Copy, kind: CampaignType | None, variant: str = "") -> Copy:
     """The copy, or InvalidInput with a problem for each field."""
-    problems = check_copy(copy, kind.slots if kind else ())
+    problems = check_copy(copy, kind.slots if kind else (), variant_names.parse(variant).offer)
     if problems:
         raise InvalidInput(
             "The copy cannot be used.",
@@ -127,8 +155,8 @@ class Mail:
         )
 
 
-def build(tenant: Tenant, copy: Copy) -> Mail:
-    """The copy set into the layout, once for all customers.
+def build(tenant: Tenant, copy: Copy, language: str = variant_names.BASE) -> Mail:
+    """The copy set into the layout, whose own words are in `language`, once for all customers.
 
     The words of the copy are data: everything in them but `{{ slot }}` is escaped before it becomes
     part of the template, and slots are escaped when they are filled.
@@ -136,8 +164,8 @@ def build(tenant: Tenant, copy: Copy) -> Mail:
     env = minijinja.Environment(
         templates={
             "subject": _literal(copy.subject),
-            "mail.html": _fill(_layout("mail.html"), copy, as_html=True),
-            "mail.txt": _fill(_layout("mail.txt"), copy, as_html=False),
+            "mail.html": _fill(_layout("mail.html"), copy, language, as_html=True),
+            "mail.txt": _fill(_layout("mail.txt"), copy, language, as_html=False),
         },
         auto_escape_callback=lambda name: "html" if name.endswith(".html") else None,
         undefined_behavior="strict",
@@ -163,7 +191,7 @@ def _literal(text: str, as_html: bool = False) -> str:
     return "".join(pieces)
 
 
-def _fill(layout: str, copy: Copy, as_html: bool) -> str:
+def _fill(layout: str, copy: Copy, language: str, as_html: bool) -> str:
     paragraphs = [part.strip() for part in re.split(r"\n\s*\n", copy.body) if part.strip()]
     if as_html:
         body = "\n".join(
@@ -179,18 +207,20 @@ def _fill(layout: str, copy: Copy, as_html: bool) -> str:
         "link": _literal(copy.link, as_html),
         "body": body,
         "subject": _literal(copy.subject, as_html),
+        "unsubscribe": _literal(offer_words.layout(language)["unsubscribe"], as_html),
+        "language": language,
     }
     block = r"\1" if copy.button else ""
     layout = re.sub(r"\[\[if button\]\](.*?)\[\[end\]\]", block, layout, flags=re.DOTALL)
     return re.sub(r"\[\[(\w+)\]\]", lambda mark: parts[mark[1]], layout)
 
 
-def base_vars(tenant: Tenant, message: Outgoing) -> MessageVars:
-    """The slots every mail has."""
+def base_vars(tenant: Tenant, message: Outgoing, language: str = variant_names.BASE) -> MessageVars:
+    """The slots every mail has; `language` is that of the words."""
     person = message.recipient
     return MessageVars(
         slots={
-            "first_name": clean(person.first_name) or "there",
+            "first_name": clean(person.first_name) or offer_words.layout(language)["unknown"],
             "last_name": clean(person.last_name),
             "shop_name": tenant.brand.name or tenant.name,
             "shop_url": tenant.brand.website or f"https://{tenant.sender.email.partition('@')[2]}",
@@ -211,7 +241,11 @@ def clean(text: str) -> str:
 
 
 async def render(
-    ctx: Context, copies: dict[str, Copy], batch: Sequence[tuple[Outgoing, str]]
+    ctx: Context,
+    copies: Mapping[str, Copy],
+    batch: Sequence[tuple[Outgoing, str]],
+    languages: Mapping[str, str] | None = None,
+    samples: Mapping[str, str] | None = None,
 ) -> list[Outgoing | str]:
     """Each message with its mail, or the sentence that says why it cannot be made; in order.
 
@@ -219,17 +253,33 @@ async def render(
         ctx: the tenant.
         copies: variant -> words.
         batch: messages, each with the name of its variant.
+        languages: variant -> language of its words, where it is not English.
+        samples: what fills slots that nobody fills; in previews only.
     """
     scope = cast("TenantScope", ctx)
     messages = [message for message, _ in batch]
-    start = [base_vars(ctx.tenant, message) for message in messages]
+    spoken = {variant: (languages or {}).get(variant, variant_names.BASE) for variant in copies}
+    start = [
+        base_vars(ctx.tenant, message, spoken.get(variant, variant_names.BASE))
+        for message, variant in batch
+    ]
     values = await scope.core.board.chain(
         "template_vars", ctx.enabled, "values", start, ctx=ctx, batch=messages
     )
-    mails = {variant: build(ctx.tenant, copy) for variant, copy in copies.items()}
+    used = {variant: copies[variant] for _, variant in batch if variant in copies}
+    mails = {name: build(ctx.tenant, copy, spoken[name]) for name, copy in used.items()}
+    endless = {
+        name: build(ctx.tenant, offer_words.timeless(copy), spoken[name])
+        for name, copy in used.items()
+        if offer_words.names_end(copy)
+    }
     done: list[Outgoing | str] = []
     for (message, variant), filled in zip(batch, values, strict=True):
+        if samples:
+            filled = msgspec.structs.replace(filled, slots={**samples, **filled.slots})
         mail = mails.get(variant)
+        if variant in endless and filled.slots.get("offer_ends") == "":
+            mail = endless[variant]
         if mail is None:
             done.append(f"There is no variant {variant!r}.")
             continue

@@ -59,7 +59,8 @@ async def prepare(ctx: TenantScope, campaign: Campaign, rows: Sequence[Any]) -> 
     ]
     messages = [message for message, _ in await features.outgoing(ctx, campaign, known)]
     copies = await variants.copies(ctx, campaign.id)
-    made = await compose.render(ctx, copies, [(m, variant[m.id]) for m in messages])
+    languages = await variants.languages(ctx, campaign.id)
+    made = await compose.render(ctx, copies, [(m, variant[m.id]) for m in messages], languages)
     await ledger.forget(ctx, set(variant) - {message.id for message in messages})
     # A mail that cannot be made is our fault, not the customer's: it is tried again, and reported.
     unmade = {

@@ -167,7 +167,8 @@ async def preview(ctx: Context, message_id: UUID, variant: str = "") -> Rendered
     row = features.Row(message_id=message.id, customer_id=message.customer_id, step=message.step)
     found = await features.outgoing(ctx, campaign, [row])
     name = variant or message.variant or next(iter(sorted(copies)))
-    made = await compose.render(ctx, copies, [(found[0][0], name)])
+    languages = await variants.languages(ctx, campaign.id)
+    made = await compose.render(ctx, copies, [(found[0][0], name)], languages)
     if isinstance(made[0], str) or made[0].rendered is None:
         raise Conflict(str(made[0]), "Edit the words of the variant.")
     return made[0].rendered

@@ -6,7 +6,8 @@ r"""The core loop, from top to bottom as the stages do.
     decide     send? which tone? offer? when?               |
     guard      possible actions, hold-outs, guardrails      |  decide_batch: 1,000 at a time,
     comply     every rule, fail closed                      |  written in one transaction
-    compose    variant per customer, copy per variant      /
+    compose    variant per customer                        /
+    write      words per variant, outside a transaction    writing.write
     approve    the merchant's word                         approvals
     dispatch   claim, re-check, hand over, record          dispatch.send_batch
 
@@ -37,6 +38,7 @@ from kernel.pipeline import (
     guard,
     ledger,
     records,
+    writing,
 )
 from kernel.pipeline.batch import BATCH, Batch
 
@@ -133,7 +135,7 @@ async def advance(core: Core, tenant_id: str, seconds: float = 5.0, lease: float
     }
     while deciding or sending:
         if deciding and not await decide_batch(scope, deciding[0]):
-            del deciding[0]
+            await _words(scope, deciding.pop(0))
         for (campaign, state), after in list(sending.items()):
             channel = channels[campaign]
             last = 0
@@ -151,15 +153,11 @@ async def advance(core: Core, tenant_id: str, seconds: float = 5.0, lease: float
 async def decide_batch(scope: TenantScope, campaign: Campaign) -> bool:
     """Take the next undecided customers of a campaign through the deciding stages.
 
-    Returns False when there is nothing to decide now: all are, and then the campaign waits for the
-    merchant, or those left wait for answers.
+    Returns False when there is nothing to decide now: all are, or those left wait for answers.
     """
     async with scope.transaction() as ctx:
         batch = await _page(ctx, campaign)
         if batch is None:
-            if not await consult.rests(ctx, campaign):
-                await _decided(ctx, campaign)
-                await autonomy.decided(ctx, campaign)
             return False
         if not consult.asked(ctx, batch):  # nobody to wait for: one transaction a page
             await _decide(ctx, batch)
@@ -197,8 +195,19 @@ async def _decide(ctx: TenantScope, batch: Batch) -> None:
     batch = await decide.run(ctx.core.board, batch)
     batch = await guard.run(ctx, batch)
     batch = await comply.run(ctx, batch)
-    batch = await compose.run(batch)
+    batch = await compose.run(ctx.core.board, batch)
     await records.write(ctx, batch)
+
+
+async def _words(scope: TenantScope, campaign: Campaign) -> None:
+    """Once all are decided: words for each variant in use, and then the campaign waits or goes."""
+    async with scope.transaction() as ctx:
+        if await consult.rests(ctx, campaign):
+            return
+    if await writing.write(scope, campaign):
+        async with scope.transaction() as ctx:
+            await _decided(ctx, campaign)
+            await autonomy.decided(ctx, campaign)
 
 
 async def finish(scope: TenantScope, campaign: Campaign) -> bool:
@@ -279,6 +288,10 @@ async def _decided(ctx: TenantScope, campaign: Campaign) -> None:
            WHERE c.tenant_id = $1 AND c.id = $2 AND c.status = 'deciding'
              AND NOT EXISTS (SELECT FROM pipeline_message m WHERE m.tenant_id = $1
                AND m.campaign_id = $2 AND m.state = 'candidate')
+             AND NOT EXISTS (SELECT FROM pipeline_message m WHERE m.tenant_id = $1
+               AND m.campaign_id = $2 AND m.state = 'planned'
+               AND NOT EXISTS (SELECT FROM pipeline_variant v WHERE v.tenant_id = $1
+                 AND v.campaign_id = $2 AND v.variant = m.variant AND v.settled))
            RETURNING status, audience""",
         ctx.tenant.id,
         campaign.id,

@@ -1,19 +1,34 @@
-"""The words of a campaign, one row a variant: frozen at the proposal, editable until it is sent."""
+"""The words of a campaign, one row a variant: the type's own at the proposal, better ones where somebody
+writes them, editable until they are sent. Every version is kept.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from kernel.contracts.base import Frozen, canonical
-from kernel.contracts.campaigns import Copy
+from kernel.contracts.base import Frozen, new_id
+from kernel.contracts.campaigns import Campaign, Copy
+from kernel.contracts.delivery import Outgoing, Recipient, Rendered
+from kernel.contracts.errors import Conflict, NotFound
+from kernel.pipeline import (
+    approvals,
+    compose,
+    features,
+    offer_words,
+    variant_names,
+    variant_store,
+    wording,
+)
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from collections.abc import Iterable, Mapping
     from uuid import UUID
 
     from kernel.contracts.context import Context
+    from kernel.tenancy.scope import TenantScope
 
 
 class Variant(Frozen):
@@ -26,20 +41,60 @@ class Variant(Frozen):
     edited_by: str
     messages: int
     """How many messages of the campaign use it."""
+    version: int
+    source: str
+    """`template`, or the plugin that wrote the original."""
+    model: str
+    prompt_hash: str
+    tokens: int
+    cost_micros: int
+    """What writing it cost, in millionths of a US dollar; also where the words were then refused."""
+    fallback: str
+    """Why it is a template though somebody could have written it; empty otherwise."""
+    tone: str
+    segment: str
+    language: str
+    """Of the words."""
+    offer: bool
+    settled: bool
+    """Whether the words are final: false while the campaign is being decided."""
+
+    @property
+    def warnings(self) -> dict[str, str]:
+        """Field -> what is unwise in words that the merchant edited; their own word, so no more."""
+        ends = self.offer and self.tone == "urgent"
+        if not self.edited_at:
+            return {}
+        return wording.warnings(
+            self.copy, offer=self.offer, offer_ends=ends, language=self.language
+        )
 
 
-async def freeze(ctx: Context, campaign_id: UUID, copies: dict[str, Copy]) -> None:
-    """Keep the words with a new campaign."""
-    texts = [canonical(copy).decode() for copy in copies.values()]
-    await ctx.db.execute(
-        """INSERT INTO pipeline_variant (tenant_id, campaign_id, variant, copy, original)
-           SELECT $1, $2, v.name, v.copy::jsonb, v.copy::jsonb
-           FROM unnest($3::text[], $4::text[]) v (name, copy)""",
-        ctx.tenant.id,
-        campaign_id,
-        list(copies),
-        texts,
-    )
+class Version(Frozen):
+    """One version of a variant's words: who made it, when and why."""
+
+    version: int
+    copy: Copy
+    source: str
+    """`template`, `merchant`, or the plugin that wrote it."""
+    action: str
+    """`propose`, `write`, `edit` or `restore`."""
+    at: datetime
+    actor: str
+    why: str
+
+
+async def freeze(ctx: Context, campaign_id: UUID, copies: Mapping[str, Copy]) -> None:
+    """Keep the type's own words with a new campaign."""
+    words = [
+        variant_store.Words(
+            variant=name,
+            copy=copy,
+            language=variant_names.parse(name).language or variant_names.BASE,
+        )
+        for name, copy in copies.items()
+    ]
+    await variant_store.put(ctx, campaign_id, words, "propose", settled=False)
 
 
 async def copies(ctx: Context, campaign_id: UUID) -> dict[str, Copy]:
@@ -52,24 +107,169 @@ async def copies(ctx: Context, campaign_id: UUID) -> dict[str, Copy]:
     return {row["variant"]: msgspec.json.decode(row["copy"], type=Copy) for row in rows}
 
 
+async def languages(ctx: Context, campaign_id: UUID) -> dict[str, str]:
+    """Variant -> the language its words are in."""
+    rows = await ctx.db.fetch(
+        "SELECT variant, language FROM pipeline_variant WHERE tenant_id = $1 AND campaign_id = $2",
+        ctx.tenant.id,
+        campaign_id,
+    )
+    return {row["variant"]: row["language"] for row in rows}
+
+
 async def listing(ctx: Context, campaign_id: UUID) -> list[Variant]:
     """All variants of a campaign, the most used first."""
     rows = await ctx.db.fetch(
-        """SELECT v.*, (SELECT count(*) FROM pipeline_message m WHERE m.tenant_id = $1
-                        AND m.campaign_id = $2 AND m.variant = v.variant) AS messages
+        """SELECT v.*, v.variant AS name,
+             (SELECT count(*) FROM pipeline_message m WHERE m.tenant_id = $1
+              AND m.campaign_id = $2 AND m.variant = v.variant) AS messages
            FROM pipeline_variant v WHERE v.tenant_id = $1 AND v.campaign_id = $2
            ORDER BY messages DESC, v.variant""",
         ctx.tenant.id,
         campaign_id,
     )
-    return [
-        Variant(
-            name=row["variant"],
-            copy=msgspec.json.decode(row["copy"], type=Copy),
-            original=msgspec.json.decode(row["original"], type=Copy),
-            edited_at=row["edited_at"],
-            edited_by=row["edited_by"],
-            messages=row["messages"],
+    return [_as(Variant, row, ("copy", "original")) for row in rows]
+
+
+async def versions(ctx: Context, campaign_id: UUID, variant: str) -> list[Version]:
+    """Every version of a variant's words, newest first; raises NotFound."""
+    rows = await ctx.db.fetch(
+        """SELECT * FROM pipeline_variant_version
+           WHERE tenant_id = $1 AND campaign_id = $2 AND variant = $3 ORDER BY version DESC""",
+        ctx.tenant.id,
+        campaign_id,
+        variant,
+    )
+    if not rows:
+        raise NotFound(f"The campaign has no variant `{variant}`.", "See its copy.")
+    return [_as(Version, row, ("copy",)) for row in rows]
+
+
+async def restore(
+    ctx: Context, campaign_id: UUID, variant: str, version: int | None = None, why: str = ""
+) -> None:
+    """Put an earlier version's words back, as a new version: what was edited stays readable.
+
+    Args:
+        ctx: the tenant.
+        campaign_id: whose.
+        variant: its name.
+        version: which; None for the one before the present one.
+        why: for the record.
+
+    Raises:
+        NotFound: there is no such version.
+        Conflict: the campaign has ended.
+    """
+    known = await versions(ctx, campaign_id, variant)
+    wanted = known[0].version - 1 if version is None else version
+    found = next((one for one in known if one.version == wanted), None)
+    if found is None:
+        raise NotFound(f"`{variant}` has no version {wanted}.", "See its versions.")
+    said = why or f"as in version {wanted}"
+    await approvals.edit(ctx, campaign_id, variant, found.copy, action="restore", why=said)
+
+
+async def preview(
+    ctx: Context, campaign_id: UUID, variant: str, customer_id: int | None = None
+) -> Rendered:
+    """The mail of a variant as it would be made now.
+
+    Args:
+        ctx: the tenant.
+        campaign_id: of which campaign.
+        variant: its name.
+        customer_id: whose data fill the slots; None for somebody who gets the variant, or else anybody
+            in the campaign. Slots for an offer that was not made are filled with a sample.
+
+    Raises:
+        NotFound: there is no such campaign, variant or customer.
+        Conflict: the mail cannot be made; the sentence says why.
+    """
+    campaign = await _campaign(ctx, campaign_id)
+    texts = await copies(ctx, campaign_id)
+    if variant not in texts:
+        raise NotFound(f"The campaign has no variant `{variant}`.", "See its copy.")
+    message = await _sample(ctx, campaign, variant, customer_id)
+    samples = offer_words.SAMPLES if variant_names.parse(variant).offer else None
+    spoken = await languages(ctx, campaign_id)
+    [made] = await compose.render(ctx, texts, [(message, variant)], spoken, samples)
+    if isinstance(made, str) or made.rendered is None:
+        raise Conflict(str(made), "Edit the words of the variant.")
+    return made.rendered
+
+
+def slots(ctx: Context, campaign_type: str, variant: str) -> tuple[str, ...]:
+    """The slots that the words of a variant may hold."""
+    owned = cast("TenantScope", ctx).core.board.campaign_types.get(campaign_type)
+    own: Iterable[str] = owned.value.slots if owned else ()
+    offer = offer_words.OFFER_SLOTS if variant_names.parse(variant).offer else ()
+    return (*compose.SLOTS, *own, *offer)
+
+
+async def _campaign(ctx: Context, campaign_id: UUID) -> Campaign:
+    row = await ctx.db.fetchrow(
+        "SELECT * FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2",
+        ctx.tenant.id,
+        campaign_id,
+    )
+    if row is None:
+        raise NotFound("There is no such campaign.", "See the list of campaigns.")
+    return Campaign(**{name: row[name] for name in Campaign.__struct_fields__})
+
+
+async def _sample(
+    ctx: Context, campaign: Campaign, variant: str, customer_id: int | None
+) -> Outgoing:
+    row = await ctx.db.fetchrow(
+        """SELECT id AS message_id, customer_id, step, variant FROM pipeline_message
+           WHERE tenant_id = $1 AND campaign_id = $2 AND ($4::bigint IS NULL OR customer_id = $4)
+           ORDER BY variant = $3 DESC, variant <> '' DESC, customer_id LIMIT 1""",
+        ctx.tenant.id,
+        campaign.id,
+        variant,
+        customer_id,
+    )
+    # Only a message of this very variant has its offer; for others one is made up.
+    own = row is not None and row["variant"] == variant
+    key = row["message_id"] if own else new_id(ctx.now)
+    someone = customer_id if row is None else row["customer_id"]
+    if someone is not None:
+        found = await features.outgoing(
+            ctx, campaign, [features.Row(message_id=key, customer_id=someone, step=1)]
         )
-        for row in rows
-    ]
+        if found:
+            return found[0][0]
+        if customer_id is not None:
+            raise NotFound("There is no such customer.", "See the list of customers.")
+    return Outgoing(
+        id=key,
+        campaign_id=campaign.id,
+        campaign_type=campaign.campaign_type,
+        customer_id=0,
+        step=1,
+        proposed_at=campaign.proposed_at,
+        recipient=_NOBODY,
+    )
+
+
+_NOBODY = Recipient(
+    customer_id=0,
+    email=None,
+    first_name="",
+    last_name="",
+    country="",
+    timezone="",
+    locale="",
+    email_consent="",
+    consent_at=None,
+    consent_source="",
+    orders_count=0,
+    last_order_at=None,
+)
+
+
+def _as(kind: Any, row: Any, decoded: tuple[str, ...]) -> Any:
+    values = {name: row[name] for name in kind.__struct_fields__}
+    texts = {name: msgspec.json.decode(values[name], type=Copy) for name in decoded}
+    return kind(**values | texts)

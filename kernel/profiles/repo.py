@@ -15,6 +15,8 @@ from kernel.profiles.tables import ProfilesImport, ProfilesOrderLine, ProfilesTr
 from kernel.tenancy.repository import TenantRepository
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kernel.contracts.context import Context
 
 _COLUMNS = ", ".join(f"c.{name}" for name in Customer.__struct_fields__)

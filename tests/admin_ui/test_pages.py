@@ -18,6 +18,8 @@ async def test_every_page_of_a_working_shop(shop: Core, client: Browser) -> None
         "/app/",
         "/app/approvals",
         f"/app/approvals/{campaign.id}",
+        "/app/autonomy",
+        "/app/autonomy?open=winback",
         "/app/campaigns",
         "/app/campaigns?status=waiting",
         "/app/campaigns?status=finished",
