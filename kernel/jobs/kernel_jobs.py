@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from kernel.contracts.plugins import Job
 from kernel.jobs.progress import progress
 from kernel.models import run as models
+from kernel.pipeline import demotion, digest, undoing
 from kernel.pipeline import run as pipeline
 from kernel.plugboard.parts import Owned
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 KERNEL = "kernel"
 TASKS_KEPT_DAYS = 7
 DELIVERIES_KEPT_DAYS = 30
+_CAMPAIGNS = ("propose", "autonomy", "digest")
 _LEARNING = ("models", "models_fresh")
 
 
@@ -53,11 +55,24 @@ async def _models_fresh(ctx: Context, payload: dict[str, Any]) -> None:
     await models.fresh(ctx)
 
 
+async def _autonomy(ctx: Context, payload: dict[str, Any]) -> None:
+    """Lower levels that are no longer deserved, and forget what can no longer be undone."""
+    await demotion.check_all(ctx)
+    await undoing.tidy(ctx)
+
+
+async def _digest(ctx: Context, payload: dict[str, Any]) -> None:
+    """Tell the merchant what waits and what went by itself."""
+    await digest.make(ctx)
+
+
 KERNEL_JOBS: dict[str, Owned[Job]] = {
     f"{KERNEL}.{job.name}": Owned(KERNEL, job)
     for job in (
         # Time zones differ by quarters of an hour, and a campaign type names an hour.
         Job(name="propose", run=_propose, every=900.0, transaction=False),
+        Job(name="autonomy", run=_autonomy, every=3600.0),
+        Job(name="digest", run=_digest, daily_at="07:30"),
         Job(name="tidy", run=_tidy, daily_at="04:20"),
         Job(name="models", run=_models, daily_at="02:30", long=True, transaction=False),
         Job(name="models_fresh", run=_models_fresh, every=900.0, long=True, transaction=False),
@@ -78,7 +93,7 @@ def regular_jobs(board: Plugboard, enabled: frozenset[str]) -> dict[str, Owned[J
         if owned.plugin in enabled and (owned.value.every or owned.value.daily_at)
     }
     if any(owned.plugin in enabled for owned in board.campaign_types.values()):
-        found[f"{KERNEL}.propose"] = KERNEL_JOBS[f"{KERNEL}.propose"]
+        found |= {f"{KERNEL}.{name}": KERNEL_JOBS[f"{KERNEL}.{name}"] for name in _CAMPAIGNS}
     if any(owned.plugin in enabled for owned in board.models.values()):
         found |= {f"{KERNEL}.{name}": KERNEL_JOBS[f"{KERNEL}.{name}"] for name in _LEARNING}
     if found:
