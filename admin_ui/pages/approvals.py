@@ -9,9 +9,21 @@ from litestar import Response, get, post
 from litestar.response import Redirect, Template
 
 from admin_ui.pages.campaigns import STATES, purpose
+from admin_ui.pages.messages import MAIL_POLICY
 from admin_ui.view import Req, back, page, query, text_of
 from kernel.contracts.base import Frozen
-from kernel.pipeline import approvals, campaigns, messages, variants, why
+from kernel.contracts.delivery import Rendered
+from kernel.pipeline import (
+    approvals,
+    autonomy,
+    campaigns,
+    effect,
+    messages,
+    shadow,
+    undoing,
+    variants,
+    why,
+)
 from kernel.pipeline.campaigns import CampaignView
 from kernel.sdk import Conflict, Context, InvalidInput
 
@@ -64,15 +76,26 @@ async def one(
     return await _page(ctx, request, waiting, campaign, variant, before)
 
 
+@get("/approvals/{campaign_id:uuid}/mail")
+async def mail(ctx: Context, campaign_id: UUID, variant: str = "") -> Response[str]:
+    """The mail of a variant alone, under a policy that lets nothing in it act."""
+    made = await variants.preview(ctx, campaign_id, variant)
+    return Response(
+        made.html,
+        media_type="text/html; charset=utf-8",
+        headers={"Content-Security-Policy": MAIL_POLICY},
+    )
+
+
 @post("/approvals/{campaign_id:uuid}/approve")
 async def approve(ctx: Context, request: Req, campaign_id: UUID) -> Redirect:
-    """Let it go, and open the next."""
+    """Let it go, a minute from now, and open the next."""
     following = (await _place(ctx, campaign_id)).following
     try:
-        await approvals.approve(ctx, campaign_id)
+        await approvals.approve(ctx, campaign_id, undo=undoing.WITHIN)
     except Conflict as error:
         return back(request, PATH, str(error), "bad")
-    return back(request, _to(following), "Approved. Messages go out as they fall due.")
+    return Redirect(_to(following), status_code=303)
 
 
 @post("/approvals/{campaign_id:uuid}/reject")
@@ -82,14 +105,40 @@ async def reject(ctx: Context, request: Req, campaign_id: UUID) -> Response[Any]
     reason = text_of(form, "preset") or text_of(form, "reason")
     following = (await _place(ctx, campaign_id)).following
     try:
-        await approvals.reject(ctx, campaign_id, reason)
+        await approvals.reject(ctx, campaign_id, reason[:300])
     except Conflict as error:
         return back(request, PATH, str(error), "bad")
     except InvalidInput as error:
         waiting = await campaigns.page(ctx, "waiting", limit=QUEUE + 1)
         campaign = await campaigns.get(ctx, campaign_id)
         return await _page(ctx, request, waiting, campaign, wrong=str(error))
-    return back(request, _to(following), f"Rejected: {reason}. Nobody is written to.")
+    return Redirect(_to(following), status_code=303)
+
+
+@post("/approvals/confident")
+async def approve_confident(ctx: Context, request: Req) -> Redirect:
+    """Approve all that one click may approve."""
+    if not await autonomy.approve_confident(ctx):
+        said = "None of them can be approved by one click. Each says why it needs a look."
+        return back(request, PATH, said, "bad")
+    return Redirect(PATH, status_code=303)
+
+
+@post("/approvals/undo")
+async def undo(ctx: Context, request: Req) -> Redirect:
+    """Take back what was just done to the campaigns of the form."""
+    form = await request.form()
+    try:
+        chosen = [UUID(str(value)) for value in form.getall("campaign", [])][:QUEUE]
+    except ValueError as error:
+        raise InvalidInput("There is no such campaign.", "Choose one in the list.") from error
+    try:
+        for campaign_id in chosen:
+            await autonomy.undo(ctx, campaign_id)
+    except Conflict as error:
+        return back(request, PATH, str(error), "bad")
+    to = _to(chosen[0] if chosen else None)
+    return back(request, to, "Taken back. Nothing went out, and it waits again.")
 
 
 async def _page(
@@ -102,6 +151,7 @@ async def _page(
     wrong: str = "",
 ) -> Template:
     shown = waiting[:QUEUE]
+    sure = {one.campaign_id: one for one in await autonomy.waiting(ctx)}
     found = await _open(ctx, request, campaign, variant) if campaign else {}
     return await page(
         request,
@@ -110,6 +160,9 @@ async def _page(
         queue=shown,
         campaign=campaign,
         place=_placed(shown, campaign.id) if campaign else None,
+        sure=sure,
+        ready=sum(one.ready for one in sure.values()),
+        undoable=_last(await undoing.lately(ctx)),
         wrong=wrong,
         reasons=REASONS,
         first=PATH if before else "",
@@ -124,26 +177,30 @@ async def _open(ctx: Context, request: Req, campaign: CampaignView, variant: str
     listed = await variants.listing(ctx, campaign.id)
     words = [one for one in listed if one.messages or one.name == variant]
     chosen = next((one for one in words if one.name == variant), words[0] if words else None)
-    used = await messages.using(ctx, campaign.id, chosen.name) if chosen else None
-    shown = used or (sample[0] if sample else None)
     return {
         "sample": sample,
         "stories": await why.stories(ctx, [one.decision_id for one in sample if one.decision_id]),
         "segments": await messages.by_trait(ctx, campaign.id, "rfm.segment", STATES["waiting"]),
         "kept_out": await messages.reasons(ctx, [campaign.id], limit=4),
         "purpose": purpose(request, campaign),
+        "expected": await effect.expected(ctx, campaign.id),
+        "shadow": await shadow.of(ctx, campaign.id),
         "variants": words,
         "chosen": chosen,
-        "mail": shown,
-        "rendered": await _rendered(ctx, shown.id, chosen.name) if shown and chosen else None,
+        "rendered": await _rendered(ctx, campaign.id, chosen.name) if chosen else None,
     }
 
 
-async def _rendered(ctx: Context, message_id: UUID, variant: str) -> Any:
+async def _rendered(ctx: Context, campaign_id: UUID, variant: str) -> Rendered | None:
     try:
-        return await messages.preview(ctx, message_id, variant)
+        return await variants.preview(ctx, campaign_id, variant)
     except Conflict:
         return None
+
+
+def _last(acts: list[undoing.Undoable]) -> list[undoing.Undoable]:
+    """The last act; several campaigns that were approved by one click are one act."""
+    return [act for act in acts if (act.at, act.action) == (acts[0].at, acts[0].action)]
 
 
 async def _place(ctx: Context, campaign_id: UUID) -> Place:

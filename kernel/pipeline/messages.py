@@ -118,17 +118,6 @@ async def reasons(ctx: Context, campaign_ids: Sequence[UUID], limit: int = 8) ->
     return [Reason(**row) for row in rows]
 
 
-async def using(ctx: Context, campaign_id: UUID, variant: str) -> MessageView | None:
-    """A message of the campaign that uses this variant, to be looked at."""
-    row = await ctx.db.fetchrow(
-        SELECT + " AND m.campaign_id = $2 AND m.variant = $3 ORDER BY m.customer_id LIMIT 1",
-        ctx.tenant.id,
-        campaign_id,
-        variant,
-    )
-    return _view(row) if row else None
-
-
 async def by_trait(
     ctx: Context, campaign_id: UUID, trait: str, states: Sequence[str], limit: int = 8
 ) -> list[tuple[str, int]]:

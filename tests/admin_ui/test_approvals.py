@@ -32,7 +32,7 @@ async def test_the_page_shows_what_to_decide(shop: Core, client: Browser, waitin
 async def test_approve_and_then_nothing_waits(shop: Core, client: Browser, waiting: UUID) -> None:
     await client.see("/app/approvals")
     page = await client.submit(f"/app/approvals/{waiting}/approve")
-    assert "Approved." in page
+    assert "Approved: <b>" in page
     assert "All caught up" in page
     page = await client.see(f"/app/approvals/{waiting}")  # it waits no longer: its own page
     assert "Going out" in page
@@ -50,7 +50,7 @@ async def test_reject_with_a_reason(
     page = await client.submit(f"/app/approvals/{waiting}/reject", 422, reason="  ")
     assert 'id="reason-wrong">A rejection needs a reason.' in page
     page = await client.submit(f"/app/approvals/{waiting}/reject", **form)
-    assert "Rejected: " in page
+    assert "Rejected: <b>" in page
     assert HOSTILE not in page
     async with shop.tenant_scope("alpha") as ctx:
         found = await campaigns.get(ctx, waiting)

@@ -48,7 +48,7 @@ async def test_by_keys(core: Core, clock: TurnedClock, tmp_path: Path) -> None:
         await page.get_by_text("are saved.").wait_for()
         await page.keyboard.press("r")
         await page.keyboard.press("2")
-        await page.get_by_text("Rejected: The wrong customers.").wait_for()
+        await page.get_by_text("Rejected: Winback").wait_for()
         await page.screenshot(path=SHOTS / "approvals-rejected.png")
         await page.close()
     assert not trouble, "\n".join(trouble)
