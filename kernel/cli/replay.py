@@ -10,7 +10,7 @@ import click
 from kernel.cli.program import Program, pass_program
 
 if TYPE_CHECKING:
-    from kernel.pipeline.why import Replay
+    from kernel.pipeline.replay import Replay
     from kernel.tenancy.core import Core
 
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.option("--show", is_flag=True, help="Print the record too.")
 @pass_program
 def command(program: Program, decision: UUID, tenant: str, show: bool) -> int:
-    """Compute DECISION again from its stored features, settings and time. Exits 1 if bytes differ."""
+    """Compute DECISION again from its stored features, advice, settings and time. Exits 1 if bytes differ."""
     found = program.run(lambda core: _replay(core, tenant, decision))
     if show:
         click.echo(found.computed)
@@ -34,7 +34,7 @@ def command(program: Program, decision: UUID, tenant: str, show: bool) -> int:
 
 
 async def _replay(core: Core, tenant: str, decision: UUID) -> Replay:
-    from kernel.pipeline.why import replay
+    from kernel.pipeline.replay import replay
 
     async with core.tenant_scope(tenant) as ctx:
         return await replay(ctx, decision)

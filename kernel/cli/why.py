@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import click
 
@@ -16,21 +17,25 @@ if TYPE_CHECKING:
 @click.command("why")
 @click.argument("customer")
 @click.option("--tenant", required=True, help="The tenant's id.")
+@click.option("--message", type=click.UUID, help="Only the decision about this message.")
 @click.option("--limit", default=5, show_default=True, help="How many decisions, newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print the whole records as JSON lines.")
 @pass_program
-def command(program: Program, customer: str, tenant: str, limit: int, as_json: bool) -> int:
+def command(
+    program: Program, customer: str, tenant: str, message: UUID | None, limit: int, as_json: bool
+) -> int:
     """Tell every decision about CUSTOMER (an id, an external id or an e-mail address) in words."""
     from kernel.contracts.base import canonical
 
-    stories = program.run(lambda core: _stories(core, tenant, customer, limit))
+    stories = program.run(lambda core: _stories(core, tenant, customer, message, limit))
     for story in stories:
         if as_json:
             click.echo(canonical(story))
         else:
             tell(story)
     if not stories and not as_json:
-        click.echo("Nothing has been decided about this customer yet.")
+        what = "message" if message else "customer"
+        click.echo(f"Nothing has been decided about this {what} yet.")
     return 0
 
 
@@ -46,9 +51,11 @@ def tell(story: Story) -> None:
     click.echo(f"  replay: mailwright replay {record.id} --tenant {record.tenant_id}")
 
 
-async def _stories(core: Core, tenant: str, customer: str, limit: int) -> list[Story]:
+async def _stories(
+    core: Core, tenant: str, customer: str, message: UUID | None, limit: int
+) -> list[Story]:
     from kernel.pipeline.why import why
     from kernel.profiles.repo import find_customer
 
     async with core.tenant_scope(tenant) as ctx:
-        return await why(ctx, await find_customer(ctx, customer), limit)
+        return await why(ctx, await find_customer(ctx, customer), limit, message)

@@ -10,6 +10,7 @@ import pytest_asyncio
 
 from kernel.plugboard.board import build_plugboard
 from tests.kernel.pipeline import provider as module
+from tests.kernel.pipeline import thinkers
 
 if TYPE_CHECKING:
     from kernel.plugboard.board import Plugboard
@@ -35,3 +36,24 @@ async def shop(core: Core, provider_board: Plugboard, provider: module.Provider)
         await unit.execute("INSERT INTO tenancy_plugin VALUES ('alpha', 'provider')")
         await unit.execute("DELETE FROM tenancy_plugin WHERE plugin = 'cadence'")
     return replace(core, board=provider_board)
+
+
+@pytest.fixture(scope="session")
+def thinking_board(board: Plugboard) -> Plugboard:
+    """Rules beneath a toy oracle, a toy guardrail, and two toy campaign types."""
+    return build_plugboard(
+        sorted(board.mandatory),
+        extra=thinkers.TOYS,
+        only=[*sorted(board.mandatory), "rules", "outbox"],
+    )
+
+
+@pytest_asyncio.fixture
+async def thinking(core: Core, thinking_board: Plugboard) -> Core:
+    """`core` with the toy thinkers enabled for alpha."""
+    thinkers.ORACLE.__init__()  # type: ignore[misc]
+    thinkers.WARDEN.__init__()  # type: ignore[misc]
+    async with core.system_scope("test") as unit:
+        for name, _ in thinkers.TOYS:
+            await unit.execute("INSERT INTO tenancy_plugin VALUES ('alpha', $1)", name)
+    return replace(core, board=thinking_board)
