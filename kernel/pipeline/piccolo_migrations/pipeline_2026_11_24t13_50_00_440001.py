@@ -15,7 +15,7 @@ ALTER TABLE pipeline_campaign ADD COLUMN hold_until timestamptz;
   campaign_type text NOT NULL,
   wish text CHECK (wish IN {LEVELS}),
   threshold double precision CHECK (threshold BETWEEN 0.5 AND 1),
-  needed int CHECK (needed IS NULL OR needed >= 3 AND campaign_type = ''),
+  needed int,
   ceiling text NOT NULL DEFAULT 'automatic' CHECK (ceiling IN {LEVELS}),
   ceiling_at timestamptz,
   ceiling_why text NOT NULL DEFAULT '',
