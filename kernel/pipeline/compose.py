@@ -269,7 +269,7 @@ async def render(
     used = {variant: copies[variant] for _, variant in batch if variant in copies}
     mails = {name: build(ctx.tenant, copy, spoken[name]) for name, copy in used.items()}
     endless = {
-        name: build(ctx.tenant, offer_words.timeless(copy), spoken[name])
+        name: build(ctx.tenant, offer_words.timeless(copy, spoken[name]), spoken[name])
         for name, copy in used.items()
         if offer_words.names_end(copy)
     }
@@ -278,7 +278,7 @@ async def render(
         if samples:
             filled = msgspec.structs.replace(filled, slots={**samples, **filled.slots})
         mail = mails.get(variant)
-        if variant in endless and filled.slots.get("offer_ends") == "":
+        if variant in endless and not filled.slots.get("offer_ends"):
             mail = endless[variant]
         if mail is None:
             done.append(f"There is no variant {variant!r}.")

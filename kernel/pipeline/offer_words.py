@@ -31,8 +31,11 @@ LAYOUT = {
 }
 """What stands after a greeting where no name is known, and the fixed words of every mail."""
 
+SIGNATURE = 80
+"""Characters that a paragraph with the sender's name has less than, if it is a signature."""
+
 _ENDS = re.compile(r"\{\{\s*offer_ends\s*\}\}")
-_SENTENCE = re.compile(r"(?<=[.!?…])(\s+)")
+_BREAK = re.compile(r"((?<=[.!?…])\s+|\n\s*)")
 
 
 def layout(language: str) -> dict[str, str]:
@@ -47,7 +50,8 @@ def with_offer(copy: Copy, language: str) -> Copy:
     if "offer_code" in copy.body:
         return copy
     paragraphs = [part for part in re.split(r"\n\s*\n", copy.body.strip()) if part.strip()]
-    signed = len(paragraphs) > 1 and "sender_name" in paragraphs[-1]
+    last = paragraphs[-1] if paragraphs else ""
+    signed = "sender_name" in last and len(last) < SIGNATURE
     place = len(paragraphs) - 1 if signed else len(paragraphs)
     paragraphs.insert(place, PARAGRAPHS.get(language, PARAGRAPHS["en"]))
     return msgspec.structs.replace(copy, body="\n\n".join(paragraphs))
@@ -58,22 +62,29 @@ def names_end(copy: Copy) -> bool:
     return any(_ENDS.search(getattr(copy, name)) for name in copy.__struct_fields__)
 
 
-def timeless(copy: Copy) -> Copy:
-    """The copy for offers that do not end: without the sentences that hold `offer_ends`.
+def timeless(copy: Copy, language: str) -> Copy:
+    """The copy for offers that do not end: without the sentences and lines that hold `offer_ends`.
 
-    A subject of nothing else becomes the heading, so that it is never empty.
+    A subject of nothing else becomes the heading; where the code went with them, the standard words
+    tell it.
     """
     texts = {name: _timeless(getattr(copy, name)) for name in copy.__struct_fields__}
     texts["subject"] = texts["subject"] or texts["heading"] or "{{ shop_name }}"
-    return msgspec.structs.replace(copy, **texts)
+    told = with_offer(msgspec.structs.replace(copy, **texts), language)
+    return msgspec.structs.replace(told, body=_timeless(told.body))
 
 
 def _timeless(text: str) -> str:
     if not _ENDS.search(text):
         return text
-    paragraphs = []
-    for part in re.split(r"\n\s*\n", text):
-        kept = [one for one in _SENTENCE.split(part)[::2] if not _ENDS.search(one)]
-        if kept:
-            paragraphs.append(" ".join(kept))
-    return "\n\n".join(paragraphs).strip()
+    return "\n\n".join(filter(None, map(_kept, re.split(r"\n\s*\n", text))))
+
+
+def _kept(paragraph: str) -> str:
+    # Sentences and lines, each followed by what divides it from the next.
+    pieces = [*_BREAK.split(paragraph), ""]
+    return "".join(
+        piece + gap
+        for piece, gap in zip(pieces[::2], pieces[1::2], strict=True)
+        if not _ENDS.search(piece)
+    ).strip()

@@ -60,11 +60,11 @@ DATES = _any(
     r"black friday|cyber monday|boxing day|valentine'?s day|christmas eve|new year'?s eve|heiligabend",
     rf"(?!a\b|one\b){NUMBER}(?:[ -]{NUMBER})*[ -](?:more |weitere |autres )?(?:{_TIME})",
     r"(?:until|till|by|before|end|ends|ending|expires?|expiring|only|closes) "
-    r"(?:today|tonight|tomorrow|midnight|noon|the end of|this \w+|next \w+|the weekend)",
+    r"(?:today|tonight|tomorrow|midnight|noon|the end of|this (?!day)\w+|next \w+|the weekend)",
     r"today only|tonight only|midnight|mitternacht|minuit",
     r"(?:bis|nur|endet|läuft) (?:noch )?(?:heute|morgen|zum ende|ende|diese\w? \w+|nächste\w? \w+)",
     r"nur heute|heute noch|noch heute",
-    r"(?:jusqu'à|jusqu'au|avant|dès) (?:demain|ce soir|la fin|ce \w+|cette \w+)|aujourd'hui seulement"
+    r"(?:jusqu'à|jusqu'au|avant|dès) (?:demain|ce soir|la fin|ce (?!jour)\w+|cette \w+)|aujourd'hui seulement"
     r"|seulement aujourd'hui|jusqu'à aujourd'hui",
 )
 """Dates, periods and deadlines in words: an offer's end is `{{ offer_ends }}`."""
