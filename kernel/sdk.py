@@ -63,7 +63,7 @@ from kernel.contracts.models import (
     Slot,
     Trained,
 )
-from kernel.contracts.offers import Offer, offer_of
+from kernel.contracts.offers import Code, CodeBook, Offer, offer_of
 from kernel.contracts.plugins import (
     API_VERSION,
     Erased,
@@ -145,6 +145,8 @@ __all__ = [
     "Channel",
     "Clock",
     "ClockSet",
+    "Code",
+    "CodeBook",
     "Conflict",
     "ConsentChanged",
     "Context",

@@ -37,6 +37,7 @@ class OrderPlaced(Event):
     customer_id: int | None
     amount: Decimal
     currency: str
+    discount_codes: tuple[str, ...] = ()
 
 
 class ConsentChanged(Event):

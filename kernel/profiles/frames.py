@@ -44,6 +44,7 @@ PRODUCTS: Columns = {
     "product_type": (pl.String, ""),
     "tags": (pl.String, ""),
     "price": (AMOUNT, None),
+    "cost": (AMOUNT, None),
     "currency": (pl.String, ""),
     "status": (pl.String, "active"),
     "inventory": (pl.Int32, None),
@@ -52,7 +53,7 @@ PRODUCTS: Columns = {
     "is_product": (pl.Boolean, True),
     "source": (pl.String, ""),
 }
-"""One row a SKU."""
+"""One row a SKU. `cost` is what one costs the shop, where it is known."""
 
 ORDERS: Columns = {
     "external_id": (pl.String, ...),
@@ -68,10 +69,12 @@ ORDERS: Columns = {
     "kind": (pl.String, "order"),
     "status": (pl.String, "placed"),
     "is_test": (pl.Boolean, False),
+    "discount_codes": (pl.String, ""),
     "source": (pl.String, ""),
 }
 """One row an order or return. Who bought: our `customer_id`, or the source's id `customer`, or
 `email`; without any of them the order is kept anonymous. The amount of a return is negative.
+`discount_codes` are divided by commas.
 """
 
 LINES: Columns = {

@@ -70,6 +70,7 @@ async def place_orders(ctx: Context, frame: pl.DataFrame, lines: pl.DataFrame) -
             amount=row["amount"],
             currency=row["currency"],
             occurred_at=row["ordered_at"],
+            discount_codes=tuple(filter(None, map(str.strip, row["discount_codes"].split(",")))),
         )
         for row in new.iter_rows(named=True)
     ]

@@ -30,15 +30,15 @@ FROM stage_seen s JOIN profiles_order o ON o.tenant_id = $1 AND o.external_id = 
 """
 _INSERT = """
 INSERT INTO profiles_order (tenant_id, id, external_id, customer_id, ordered_at, amount, currency,
-  kind, status, is_test, content_hash, source)
+  kind, status, is_test, discount_codes, content_hash, source)
 SELECT $1, id, external_id, customer_id, ordered_at, amount, currency, kind, status, is_test,
-  content_hash, source
+  discount_codes, content_hash, source
 FROM stage_order WHERE is_new
 """
 _REPLACE = """
 UPDATE profiles_order o SET customer_id = s.customer_id, ordered_at = s.ordered_at,
   amount = s.amount, currency = s.currency, kind = s.kind, status = s.status, is_test = s.is_test,
-  content_hash = s.content_hash, source = s.source
+  discount_codes = s.discount_codes, content_hash = s.content_hash, source = s.source
 FROM stage_order s WHERE NOT s.is_new AND o.tenant_id = $1 AND o.id = s.id
 """
 _CLEAR = """
@@ -165,8 +165,10 @@ def _in_order(orders: pl.DataFrame, lines: pl.DataFrame) -> tuple[pl.DataFrame, 
 
 def _hashed(orders: pl.DataFrame, texts: pl.DataFrame) -> pl.DataFrame:
     """Orders with `content_hash`, over what they and their lines say."""
-    fields = [name for name in ORDERS if name != "source"]
-    whole = orders.select("id", whole=_joined(*fields))
+    fields = [name for name in ORDERS if name not in ("source", "discount_codes")]
+    # Added only where there are some: orders that are known keep their hash.
+    codes = pl.when(pl.col("discount_codes") != "").then("\x1f" + pl.col("discount_codes"))
+    whole = orders.select("id", whole=pl.concat_str(_joined(*fields), codes.otherwise(pl.lit(""))))
     whole = whole.join(texts, on="id", how="left", maintain_order="left")
     whole = whole.select(pl.concat_str("whole", pl.col("text").fill_null(""), separator="\x1e"))
     # Ours and not polars' own hash, which may differ between its versions.
@@ -206,7 +208,7 @@ async def _write(ctx: Context, work: pl.DataFrame) -> None:
     """Writes new and changed orders, and the lines that are staged."""
     columns = [
         "id", "external_id", "customer_id", "ordered_at", "amount", "currency", "kind", "status",
-        "is_test", "content_hash", "source", "is_new",
+        "is_test", "discount_codes", "content_hash", "source", "is_new",
     ]  # fmt: skip
     replaced = not work["is_new"].all()
     await stage(ctx, "stage_order", work.select(columns), joined=replaced)

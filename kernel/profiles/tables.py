@@ -80,6 +80,7 @@ class ProfilesProduct(Table, tablename="profiles_product", db=DB):
     is_product = Boolean()
     source = Text()
     updated_at = Timestamptz()
+    cost = Numeric((14, 2), null=True)
 
 
 class ProfilesOrder(Table, tablename="profiles_order", db=DB):
@@ -98,6 +99,7 @@ class ProfilesOrder(Table, tablename="profiles_order", db=DB):
     content_hash = BigInt()
     source = Text()
     created_at = Timestamptz()
+    discount_codes = Text()
 
 
 class ProfilesOrderLine(Table, tablename="profiles_order_line", db=DB):

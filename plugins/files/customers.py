@@ -102,6 +102,7 @@ def read_products(frame: pl.DataFrame, how: How, ledger: Ledger) -> pl.DataFrame
             found[name] = found[name].set(~safe, "")
     parsers = {
         "price": lambda c: values.number(c, _PRICE, mark),
+        "cost": lambda c: values.number(c, _PRICE, mark),
         "inventory": lambda c: values.whole(c, mark),
         "is_product": lambda c: values.flag(c, empty=True),
         "status": lambda c: values.text(c).str.to_lowercase().replace_strict(
@@ -114,8 +115,9 @@ def read_products(frame: pl.DataFrame, how: How, ledger: Ledger) -> pl.DataFrame
             found[name] = parse(raw)
             said = values.text(raw) if raw.dtype == pl.String else raw
             faults[f"bad_{name}"] = said.is_not_null() & found[name].is_null()
-    if "price" in found:
-        faults["negative_price"] = found["price"] < 0
+    for name in ("price", "cost"):
+        if name in found:
+            faults[f"negative_{name}"] = found[name] < 0
     cells = pl.DataFrame(found)
     if "currency" not in found:
         cells = cells.with_columns(currency=pl.lit(how.currency))

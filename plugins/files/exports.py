@@ -110,6 +110,7 @@ FILES: tuple[File, ...] = (
             ("product_type", "p.product_type", "text", "The shop's own kind."),
             ("tags", "p.tags", "ARRAY", "Divided by commas."),
             ("price", "p.price", "numeric", "List price."),
+            ("cost", "p.cost", "numeric", "What one costs the shop; empty if not known."),
             ("currency", "p.currency", "text", "ISO 4217 code."),
             ("status", "p.status", "text", "active, draft or archived."),
             ("inventory", "p.inventory", "integer", "Pieces in stock; empty if not counted."),

@@ -23,8 +23,8 @@ CUSTOMERS = (
     "tags", "consent", "consent_at", "consent_source", "created_at",
 )  # fmt: skip
 PRODUCTS = (
-    "sku", "product_id", "title", "vendor", "product_type", "tags", "price", "currency", "status",
-    "inventory", "image_url", "url", "is_product",
+    "sku", "product_id", "title", "vendor", "product_type", "tags", "price", "cost", "currency",
+    "status", "inventory", "image_url", "url", "is_product",
 )  # fmt: skip
 CANONICAL = {"orders": ORDERS, "customers": CUSTOMERS, "products": PRODUCTS}
 

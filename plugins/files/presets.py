@@ -163,6 +163,7 @@ _SHOPIFY_PRODUCTS = Mapping(
         "product_type": ["Type"],
         "tags": ["Tags"],
         "price": "Variant Price",
+        "cost": ["Cost per item"],
         "status": ["Status"],
         "inventory": ["Variant Inventory Qty"],
         "image_url": ["Variant Image"],

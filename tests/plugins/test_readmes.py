@@ -18,7 +18,18 @@ ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
 
 @pytest.mark.parametrize(
     "name",
-    ["rules", "welcome", "winback", "compliance", "cadence", "outbox", "affinity", "churn", "rfm"],
+    [
+        "rules",
+        "welcome",
+        "winback",
+        "compliance",
+        "cadence",
+        "outbox",
+        "affinity",
+        "churn",
+        "rfm",
+        "discounts",
+    ],
 )
 def test_readme_is_true(board: Plugboard, name: str) -> None:
     plugin = board.plugins[name]

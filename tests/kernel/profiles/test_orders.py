@@ -171,6 +171,20 @@ async def test_live_orders_emit_once(alpha):
     assert len(await events(alpha)) == 3
 
 
+async def test_an_order_tells_its_discount_codes(alpha):
+    rows = [order(1, discount_codes="SPRING, TEN-7KQ,"), order(2)]
+    orders = frame(rows, ORDERS)
+    await place_orders(alpha, orders, frame([line(1)], LINES))
+    payloads = await alpha.db.fetch(
+        "SELECT payload->'discount_codes' AS codes FROM events_event "
+        "WHERE type = 'order.placed' ORDER BY id"
+    )
+    assert [row["codes"] for row in payloads] == ['["SPRING", "TEN-7KQ"]', "[]"]
+    assert await merge(alpha, rows, [line(1)]) == ["unchanged", "unchanged"]
+    rows = [order(1, discount_codes=""), order(2)]
+    assert await merge(alpha, rows, [line(1)]) == ["changed", "unchanged"]
+
+
 async def test_history_emits_nothing_by_itself(alpha):
     await merge(alpha, [order(1)], [line(1)])
     assert await events(alpha) == []

@@ -98,6 +98,14 @@ async def test_future_and_unreadable_times_are_skipped(importer):
     assert report.skipped == {"bad_created_at": 2, "bad_consent_at": 1}
 
 
+async def test_what_products_cost(importer):
+    text = "sku,price,cost\nBOWL,20,8.50\nCUP,9,\nX,9,-1\nY,9,much\n"
+    report = await importer("products", text)
+    assert report.skipped == {"negative_cost": 1, "bad_cost": 1}
+    rows = await importer.rows("SELECT sku, cost::text FROM profiles_product ORDER BY 1")
+    assert rows == [("BOWL", "8.50"), ("CUP", None)]
+
+
 async def test_products(importer):
     text = (
         "sku,product_id,title,price,currency,status,inventory,url,image_url,is_product,tags\n"

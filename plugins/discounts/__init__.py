@@ -1,0 +1,1 @@
+"""Discounts: what may be offered, to whom, and how much of it in all."""
