@@ -26,7 +26,7 @@ _ABOUT: dict[str, tuple[str, str]] = {
     ),
     "profiles_customer_alias": ("external_id", "customer_id = $2"),
     "profiles_order": (
-        "id, external_id, ordered_at, amount, currency, kind, status, is_test, source",
+        "id, external_id, ordered_at, amount, currency, kind, status, is_test, discount_codes, source",
         "customer_id = $2",
     ),
     "profiles_order_line": (
