@@ -13,7 +13,7 @@ from litestar.response import Template
 
 from admin_ui.pages.campaigns import LAW
 from admin_ui.view import Req, page, query
-from kernel.pipeline import consult, explorer, why
+from kernel.pipeline import explorer, why
 from kernel.pipeline.explorer import Filters
 from kernel.profiles import repo
 from kernel.sdk import Conflict, Context, InvalidInput
@@ -56,7 +56,6 @@ async def one(ctx: Context, request: Req, decision_id: UUID, replay: bool = Fals
             same = (await why.replay(ctx, decision_id)).same
         except Conflict as error:
             cannot = str(error)
-    found = await consult.stored(ctx, story.record.advice)
     names = await repo.names(ctx, [story.record.customer_id])
     return await page(
         request,
@@ -64,7 +63,7 @@ async def one(ctx: Context, request: Req, decision_id: UUID, replay: bool = Fals
         story=story,
         record=story.record,
         name=names.get(story.record.customer_id, f"Customer {story.record.customer_id}"),
-        advices=list(found.values()),
+        advices=story.advice,
         pretty=_encoded,
         same=same,
         cannot=cannot,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
 from urllib.parse import urlencode
 
 from litestar import get
+from litestar.params import QueryParameter
 from litestar.response import Template
 
 from kernel.sdk import Context, Formats
@@ -13,15 +15,17 @@ from plugins.discounts.manifest import DiscountsSettings
 from plugins.discounts.panels import PATH
 
 PAGE = 25
+State = Annotated[str, QueryParameter(name="state")]
+"""In the address it is `state`; a handler's argument of that name means something else to Litestar."""
 
 
 @get("/")
-async def book(ctx: Context, q: str = "", state: str = "", after: str = "") -> Template:
+async def book(ctx: Context, q: str = "", standing: State = "", after: str = "") -> Template:
     """`GET /app/x/discounts/`: codes, the newest first; `q` is the beginning of a code, an address or a
     campaign type.
     """
     q = q.strip()[:100]
-    found, following = await pages.codes(ctx, q, state, after, PAGE)
+    found, following = await pages.codes(ctx, q, standing, after, PAGE)
     return Template(
         "discounts/book.html",
         context={
@@ -31,10 +35,10 @@ async def book(ctx: Context, q: str = "", state: str = "", after: str = "") -> T
             "counts": await pages.counts(ctx),
             "codes": found,
             "q": q,
-            "state": state,
+            "state": standing,
             "link": link,
-            "first": link(q, state) if after else "",
-            "next": link(q, state, following) if following else "",
+            "first": link(q, standing) if after else "",
+            "next": link(q, standing, following) if following else "",
         },
     )
 

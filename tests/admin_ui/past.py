@@ -22,7 +22,7 @@ VALUES ($1, $2, $3, 'Mia', $4, '', '{}')
 SHADOW = """
 INSERT INTO pipeline_shadow (tenant_id, campaign_id, campaign_type, at, level, decisions, sends, breaches,
   offers, reserved, raw, calibrated, threshold, would_send, why)
-SELECT $1, $2, campaign_type, $3, 'manual', 0, 0, 0, 0, 0, $4, $4, 0.8, $4 >= 0.8, $5
+SELECT $1, $2, campaign_type, $3, 'manual', 0, 0, 0, 0, 0, $4::float8, $4::float8, 0.8, $4::float8 >= 0.8, $5
 FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2
 """
 

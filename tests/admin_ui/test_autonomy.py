@@ -56,8 +56,10 @@ async def test_automatic_cannot_be_chosen_before_it_is_earned(shop: Core, client
     async with shop.tenant_scope("alpha") as ctx:
         await judged(ctx, 12)
     page = await client.see("/app/autonomy")
-    assert not re.search(r'value="automatic"[^>]* disabled', page)
-    assert "Automatic is earned" in page
+    of_all, _, of_types = page.partition('id="types"')
+    assert not re.search(r'value="automatic"[^>]* disabled', of_all)
+    assert "Automatic is earned" in of_all
+    assert re.search(r'value="automatic"[^>]* disabled', of_types)  # of a type that earned nothing
     page = await client.submit(
         "/app/autonomy/level", type="", level="automatic", reason="They are good"
     )
