@@ -94,6 +94,8 @@ async def cost(ctx: Context, request: Req, days: int = 30) -> Template:
 def _chart(ctx: Context, costs: list[explorer.DayCost], days: int) -> dict[str, Any]:
     """Labels of all days, with a series a model of dollars and one of tokens."""
     last = ctx.now.astimezone(ZoneInfo(ctx.tenant.timezone)).date()
+    since = min((one.day for one in costs), default=last)
+    days = min(days, max((last - since).days + 1, min(DAYS)))
     calendar = [last - timedelta(days=back) for back in range(days - 1, -1, -1)]
     models = sorted({one.model or one.plugin for one in costs})
     money = {model: dict.fromkeys(calendar, 0.0) for model in models}

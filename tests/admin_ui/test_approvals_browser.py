@@ -97,6 +97,8 @@ async def approvals_by_keys(page: Page, site: Core) -> None:
     await page.goto(f"{site.links.base_url}/app/approvals")
     title = page.locator("#open-title")
     first = await title.inner_text()
+    frame = page.frame_locator("iframe.framed")
+    assert "Alder & Oak" in await frame.locator("body").inner_text()
     await page.keyboard.press("?")
     await page.get_by_role("heading", name="Keys").wait_for()
     await page.screenshot(path=SHOTS / "approvals-keys.png")
@@ -106,6 +108,8 @@ async def approvals_by_keys(page: Page, site: Core) -> None:
     assert await title.inner_text() != first
     await page.keyboard.press("k")
     await page.get_by_text("1 of 2").wait_for()
+    await page.keyboard.press("j")
+    await page.get_by_text("2 of 2").wait_for()
     await page.keyboard.press("r")
     await page.get_by_label("In your words").wait_for()
     await page.screenshot(path=SHOTS / "approvals-reject.png")
