@@ -20,7 +20,7 @@ from kernel.sdk import Conflict, Context, InvalidInput
 from kernel.web.visit import visit
 
 PATH = "/app/decisions"
-PAGE = 50
+PAGE = 25
 DAYS = (7, 30, 90)
 TONES = ("professional", "friendly", "urgent", "conversational")
 PLACES = tuple(name for name in LAW if name != "audience")
