@@ -127,7 +127,7 @@ async def check(ctx: Context, campaign_type: str) -> bool:
     highest = max(now_at, key=levels.LEVELS.index)
     if highest == "manual":
         return False
-    lowered = [given.rows[name]["ceiling_at"] for name in {"", campaign_type}]
+    lowered = [given.rows[name]["ceiling_at"] for name in {"", *touched}]
     since = max((at for at in lowered if at), default=None)
     found = await causes(ctx, campaign_type, since)
     if not found:

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kernel.pipeline import approvals, campaigns, messages, run
+from kernel.pipeline.guard import held_out
 from kernel.testing.seed import add_customers, add_order
 
 if TYPE_CHECKING:
@@ -111,6 +112,20 @@ async def test_hold_outs_are_never_written_to(core: Core) -> None:
     found = await law(core, campaign_id)
     assert 10 < found.held_out < 50
     assert found.sent == 60 - found.held_out
+
+
+def test_the_holdout_is_stable_and_only_grows_with_its_share() -> None:
+    """The same people for ever, in every campaign: what stood in the group at 5 % stands in it at 10 %."""
+    people = range(1, 20_001)
+    five = {customer for customer in people if held_out("alpha", customer, 5)}
+    ten = {customer for customer in people if held_out("alpha", customer, 10)}
+    assert five < ten and 900 < len(five) < 1100 and 1850 < len(ten) < 2150
+    assert five == {customer for customer in people if held_out("alpha", customer, 5)}
+    # These stood in it when it was first measured. Another hash would end every measurement.
+    assert sorted(five)[:5] == [5, 71, 116, 164, 186]
+    other = {customer for customer in people if held_out("bravo", customer, 5)}
+    assert 30 < len(five & other) < 80  # another shop has another group
+    assert not any(held_out("alpha", customer, 0) for customer in people)
 
 
 async def test_switches_stop_the_claim_and_nothing_is_lost(core: Core) -> None:
