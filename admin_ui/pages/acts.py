@@ -145,7 +145,8 @@ def _faults(request: Req, campaign: CampaignView, given: dict[str, Any]) -> list
         return faults
     owned = visit(request).core.board.campaign_types.get(campaign.campaign_type)
     own = owned.value.slots if owned else ()
-    problems = compose.check_copy(msgspec.convert(given, Copy), own)
+    offer = variants.has_offer(request.path_params["variant"])
+    problems = compose.check_copy(msgspec.convert(given, Copy), own, offer)
     return [Fault(path=name, message=text) for name, text in problems.items()]
 
 

@@ -154,6 +154,8 @@ def slots(request: Req, campaign: CampaignView) -> list[tuple[str, str]]:
     owned = visit(request).core.board.campaign_types.get(campaign.campaign_type)
     own = owned.value.slots if owned else ()
     known = [(name, _SLOTS.get(name, "")) for name in compose.SLOTS]
+    if variants.has_offer(request.path_params.get("variant", "")):
+        known += [(name, _SLOTS[name]) for name in variants.OFFER_SLOTS]
     return known + [(name, f"from {campaign.plugin}") for name in own]
 
 
@@ -164,6 +166,9 @@ _SLOTS: dict[str, str] = {
     "shop_url": "your website",
     "sender_name": "who the mail is from",
     "postal_address": "your address",
+    "offer_code": "the customer's own code",
+    "offer_value": "what it takes off, such as 10 % or 5.00 EUR",
+    "offer_ends": "the date it ends; sentences with it are left out where it does not",
 }
 
 

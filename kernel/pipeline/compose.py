@@ -57,7 +57,9 @@ async def run(board: Plugboard, batch: Batch) -> Batch:
                 person.outgoing.recipient.locale,
                 spoken=spoken,
                 writers=writers,
-            ),
+            )
+            if guarded.action.send
+            else "",
         )
         for person, guarded in zip(batch.people, batch.guarded, strict=True)
     ]

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from kernel.contracts.context import Context
     from kernel.tenancy.scope import TenantScope
 
+OFFER_SLOTS = offer_words.OFFER_SLOTS
+
 
 class Variant(Frozen):
     """One variant as the merchant sees it: the words, the original ones, and who edited them."""
@@ -191,7 +193,7 @@ async def preview(
     if variant not in texts:
         raise NotFound(f"The campaign has no variant `{variant}`.", "See its copy.")
     message = await _sample(ctx, campaign, variant, customer_id)
-    samples = offer_words.SAMPLES if variant_names.parse(variant).offer else None
+    samples = offer_words.SAMPLES if has_offer(variant) else None
     spoken = await languages(ctx, campaign_id)
     [made] = await compose.render(ctx, texts, [(message, variant)], spoken, samples)
     if isinstance(made, str) or made.rendered is None:
@@ -203,8 +205,13 @@ def slots(ctx: Context, campaign_type: str, variant: str) -> tuple[str, ...]:
     """The slots that the words of a variant may hold."""
     owned = cast("TenantScope", ctx).core.board.campaign_types.get(campaign_type)
     own: Iterable[str] = owned.value.slots if owned else ()
-    offer = offer_words.OFFER_SLOTS if variant_names.parse(variant).offer else ()
+    offer = OFFER_SLOTS if has_offer(variant) else ()
     return (*compose.SLOTS, *own, *offer)
+
+
+def has_offer(variant: str) -> bool:
+    """Whether the words of the variant tell of an offer, and so may hold its slots."""
+    return variant_names.parse(variant).offer
 
 
 async def _campaign(ctx: Context, campaign_id: UUID) -> Campaign:

@@ -100,7 +100,9 @@ def _faults(field: str, text: str, offer: bool, offer_ends: bool) -> Iterator[st
     plain = _plain(text)
     if any(unicodedata.category(char)[0] == "N" for char in bare + plain):
         yield "Numbers come from slots; write none yourself."
-    if re.search(r"[%‰٪]", plain) or any(unicodedata.category(char) == "Sc" for char in plain):
+    if re.search(r"[%‰٪]", bare + plain) or any(
+        unicodedata.category(char) == "Sc" for char in bare + plain
+    ):
         yield "Percentages and prices come from slots."
     if "@" in plain or _URL.search(plain):
         yield "Links and addresses come from slots."

@@ -40,7 +40,7 @@ def _any(*patterns: str) -> re.Pattern[str]:
 
 
 AMOUNTS = _any(
-    r"per ?cents?|percentage|\w*prozent\w*|pour[ -]?cents?|pourcent\w*",
+    r"per[ -]?cents?|percentage|\w*prozent\w*|pour[ -]?cents?|pourcent\w*",
     r"(?:half|quarter|third|fifth)(?: the)?[ -](?:price|off|cost)",
     r"(?:a|one) (?:half|quarter|third|fifth) (?:off|less|cheaper)",
     r"half[ -]priced?|buy one,? get one|bogo|two for one|three for two|double (?:the )?points",
@@ -49,7 +49,9 @@ AMOUNTS = _any(
     rf"{NUMBER}(?:[ -](?:and |und |et )?{NUMBER})*[ -](?:{_TIMES}|{_MONEY})",
     r"(?:hundreds|thousands|millions|dozens) of|(?:hunderte|tausende|millionen|dutzende) \w+"
     r"|(?:centaines|milliers|millions|dizaines) (?:de|d')",
-    r"eur|usd|gbp|chf",
+    rf"(?:save|take|get|spare\w*|sparen sie|économisez) (?!a\b){NUMBER}",
+    rf"(?!a\b|one\b){NUMBER} (?:off|less|cheaper|weniger|günstiger|rabatt|nachlass|de moins|de remise)",
+    r"eur|usd|gbp|chf|fivers?|tenners?|zehner|fünfer",
 )
 """Numbers, shares and prices in words."""
 
@@ -107,7 +109,7 @@ DISCOUNT = _any(
     r"|coupons?|promo(?:tion)?s?|(?:promo|discount) codes?|your code|reduced|markdown|cheap\w*|cashback",
     r"(?:special|exclusive|limited|best|great|your|this|our|an) (?:offers?|deals?)|save (?:up|on|money|slot|big)",
     r"\w*rabatte?\w*|gutschein\w*|preisnachl\w+|reduziert\w*|ermäßig\w*|sonderangebot\w*|schnäppchen\w*"
-    r"|sparen sie|spar\w*preis\w*|günstiger|billiger|ihr code|vergünstig\w*|dem code",
+    r"|sparen sie|spar\w*preis\w*|nachlass|nachlässe|günstiger|billiger|ihr code|vergünstig\w*|dem code",
     r"remises?|rabais|réductions?|soldes?|bons? (?:d'achat|de réduction)|code promo|économis\w+|moins chers?"
     r"|le code|votre code|promotions?",
 )

@@ -208,8 +208,32 @@ FILES: tuple[File, ...] = (
         sql="FROM pipeline_variant v WHERE v.tenant_id = $1 ORDER BY v.campaign_id, v.variant",
         columns=(
             ("campaign", "v.campaign_id", "uuid", "The campaign."),
-            ("variant", "v.variant", "text", "The tone."),
+            ("variant", "v.variant", "text", "Tone, offer, segment and language."),
             ("copy", "v.copy", "jsonb", "Subject, heading, body and button, as JSON."),
+            ("language", "v.language", "text", "Of the words."),
+            ("source", "v.source", "text", "template, or the plugin that wrote it."),
+            ("fallback", "v.fallback", "text", "Why it is a template though somebody writes."),
+            ("model", "v.model", "text", "Which model wrote it."),
+            ("tokens", "v.tokens", "integer", "How many tokens that took."),
+            ("cost_micros", "v.cost_micros", "bigint", "Its cost in millionths of a US dollar."),
+            ("version", "v.version", "integer", "How often the words changed, from 1."),
+        ),
+    ),
+    File(
+        name="campaign_text_versions",
+        about="Every version that the words of a variant ever had.",
+        sql="""FROM pipeline_variant_version w WHERE w.tenant_id = $1
+               ORDER BY w.campaign_id, w.variant, w.version""",
+        columns=(
+            ("campaign", "w.campaign_id", "uuid", "The campaign."),
+            ("variant", "w.variant", "text", "Tone, offer, segment and language."),
+            ("version", "w.version", "integer", "From 1."),
+            ("copy", "w.copy", "jsonb", "Subject, heading, body and button, as JSON."),
+            ("source", "w.source", "text", "template, merchant, or the plugin that wrote it."),
+            ("action", "w.action", "text", "propose, write, edit or restore."),
+            ("at", "w.at", AT, "When."),
+            ("actor", "w.actor", "text", "Who."),
+            ("why", "w.why", "text", "Why."),
         ),
     ),
     File(

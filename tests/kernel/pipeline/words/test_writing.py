@@ -3,125 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
-import pytest_asyncio
 
 from kernel.contracts.campaigns import Written
 from kernel.contracts.decisions import Pending
-from kernel.contracts.errors import Conflict, NotFound
-from kernel.pipeline import approvals, campaigns, messages, run, variants, writing
-from kernel.plugboard.board import build_plugboard
-from kernel.testing.seed import add_customers
-from tests.kernel.pipeline import pen as pen_module
-from tests.kernel.pipeline import writer as module
+from kernel.contracts.errors import Conflict
+from kernel.pipeline import approvals, messages, run, variants, writing
+from tests.kernel.pipeline.words import writer as module
+from tests.kernel.pipeline.words.shop import customers, decided, propose, status, used, wake
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
-    from kernel.contracts.campaigns import Campaign
-    from kernel.plugboard.board import Plugboard
     from kernel.tenancy.core import Core
-    from kernel.tenancy.scope import TenantScope
 
 PENDING = Pending(reason="thinking", again_in=300)
 SEGMENTS = ["Champions", "Loyal", "At Risk", "Lost", *(f"Group {letter}" for letter in "abcdefg")]
-
-
-def board_with(board: Plugboard, *extra: tuple[str, object]) -> Plugboard:
-    kept = {owned.plugin for owned in board.campaign_types.values()}
-    installed = [name for name in board.plugins if name not in kept]
-    return build_plugboard(sorted(board.mandatory), extra=list(extra), only=installed)  # type: ignore[arg-type]
-
-
-@pytest.fixture(scope="session")
-def pen_board(board: Plugboard) -> Plugboard:
-    return board_with(board, ("writer", module), ("pen", pen_module))
-
-
-@pytest.fixture(scope="session")
-def bare_board(board: Plugboard) -> Plugboard:
-    return board_with(board, ("writer", module))
-
-
-@pytest.fixture
-def writer() -> module.Writer:
-    module.WRITER.__init__()  # type: ignore[misc]
-    return module.WRITER
-
-
-@pytest_asyncio.fixture
-async def shop(core: Core, pen_board: Plugboard, writer: module.Writer) -> Core:
-    """`core`, with one campaign type whose words the pen writes."""
-    async with core.system_scope("test") as unit:
-        await unit.execute(
-            "INSERT INTO tenancy_plugin VALUES ('alpha', 'writer'), ('alpha', 'pen')"
-        )
-    return replace(core, board=pen_board)
-
-
-@pytest.fixture
-def templates_only(shop: Core, bare_board: Plugboard) -> Core:
-    """The same shop without anybody who writes."""
-    return replace(shop, board=bare_board)
-
-
-async def customers(core: Core, *segments: str, **fields: object) -> None:
-    async with core.tenant_scope("alpha") as ctx:
-        ids = await add_customers(
-            ctx, max(1, len(segments)), created_at=ctx.now - timedelta(days=2), **fields
-        )
-        await ctx.db.execute(
-            """INSERT INTO profiles_trait (tenant_id, customer_id, name, value, plugin, version, at)
-               SELECT 'alpha', c, 'rfm.segment', to_jsonb(s), 'rfm', '1', $3
-               FROM unnest($1::bigint[], $2::text[]) r (c, s)""",
-            ids[: len(segments)],
-            list(segments),
-            ctx.now,
-        )
-
-
-async def decided(core: Core, *rename: str) -> tuple[TenantScope, Campaign]:
-    """Today's campaign with everybody decided and nothing written; its messages' variants changed to
-    these, as a grant would make them."""
-    [campaign_id] = await run.propose_due(core, "alpha")
-    scope = await core.detached("alpha")
-    async with scope.transaction() as ctx:
-        campaign = (await campaigns.get(ctx, campaign_id)).core()
-    while await run.decide_batch(scope, campaign):
-        pass
-    async with scope.transaction() as ctx:
-        for name in rename:
-            await ctx.db.execute(
-                "UPDATE pipeline_message SET variant = $2 WHERE campaign_id = $1", campaign_id, name
-            )
-    return scope, campaign
-
-
-async def propose(core: Core) -> UUID:
-    [campaign_id] = await run.propose_due(core, "alpha")
-    while await run.advance(core, "alpha"):
-        pass
-    return campaign_id
-
-
-async def status(core: Core, campaign_id: UUID) -> str:
-    async with core.tenant_scope("alpha") as ctx:
-        return (await campaigns.get(ctx, campaign_id)).status
-
-
-async def used(core: Core, campaign_id: UUID) -> dict[str, variants.Variant]:
-    async with core.tenant_scope("alpha") as ctx:
-        return {v.name: v for v in await variants.listing(ctx, campaign_id) if v.messages}
-
-
-async def wake(core: Core) -> None:
-    async with core.tenant_scope("alpha") as ctx:
-        await ctx.db.execute("UPDATE pipeline_campaign SET consult_at = now()")
 
 
 async def test_each_segment_and_language_gets_words_of_its_own(
@@ -362,68 +260,3 @@ async def test_a_brief_for_an_offer_has_its_slots_and_ends_only_when_urgent(
         assert "offer_code" in told.fallback.body
     # What it wrote does not tell of the offer, so it is refused.
     assert "must hold" in (await used(shop, campaign.id))["friendly.offer"].fallback
-
-
-async def test_every_version_is_kept_and_an_edit_can_be_undone(shop: Core) -> None:
-    await customers(shop)
-    campaign_id = await propose(shop)
-    mine = msgspec.structs.replace(module.WROTE, subject="Now 20 % off")
-    async with shop.tenant_scope("alpha", actor="merchant") as ctx:
-        await approvals.edit(ctx, campaign_id, "friendly", mine, why="bolder")
-        [one] = [v for v in await variants.listing(ctx, campaign_id) if v.messages]
-        assert list(one.warnings) == ["subject"]
-        assert (one.version, one.edited_by, one.original) == (3, "merchant", module.WROTE)
-    async with shop.tenant_scope("alpha", actor="merchant") as ctx:
-        await variants.restore(ctx, campaign_id, "friendly", why="too bold")
-    async with shop.tenant_scope("alpha") as ctx:
-        known = await variants.versions(ctx, campaign_id, "friendly")
-        assert [(v.version, v.action, v.source, v.actor, v.why) for v in known] == [
-            (4, "restore", "merchant", "merchant", "too bold"),
-            (3, "edit", "merchant", "merchant", "bolder"),
-            (2, "write", "pen", "system", ""),
-            (1, "propose", "template", "system", ""),
-        ]
-        assert known[0].copy == module.WROTE
-        assert [act.action for act in await approvals.history(ctx, campaign_id)] == [
-            "restore",
-            "edit",
-        ]
-        await variants.restore(ctx, campaign_id, "friendly", 1)
-        assert (await variants.copies(ctx, campaign_id))["friendly"] == module.ENGLISH
-        for version in (0, 9):
-            with pytest.raises(NotFound):
-                await variants.restore(ctx, campaign_id, "friendly", version)
-        with pytest.raises(NotFound):
-            await variants.versions(ctx, campaign_id, "nothing")
-    async with shop.tenant_scope("bravo") as ctx:
-        with pytest.raises(NotFound):
-            await variants.versions(ctx, campaign_id, "friendly")
-        with pytest.raises(NotFound):
-            await variants.preview(ctx, campaign_id, "friendly")
-
-
-async def test_versions_cannot_be_changed(shop: Core) -> None:
-    await customers(shop)
-    await propose(shop)
-    for sql in (
-        "UPDATE pipeline_variant_version SET why = 'x'",
-        "DELETE FROM pipeline_variant_version",
-    ):
-        with pytest.raises(Exception, match="permission denied"):
-            async with shop.tenant_scope("alpha") as ctx:
-                await ctx.db.execute(sql)
-
-
-async def test_a_preview_is_for_any_customer(shop: Core) -> None:
-    await customers(shop, first_name="Ada")
-    await customers(shop, locale="de", first_name="Bea")
-    campaign_id = await propose(shop)
-    async with shop.tenant_scope("alpha") as ctx:
-        by_name = {m.customer_name.split()[0]: m for m in await messages.page(ctx, campaign_id)}
-        assert "Hello Bea" in (await variants.preview(ctx, campaign_id, "friendly.de")).text
-        other = await variants.preview(ctx, campaign_id, "friendly.de", by_name["Ada"].customer_id)
-        assert "Hello Ada" in other.text
-        with pytest.raises(NotFound):
-            await variants.preview(ctx, campaign_id, "friendly", 999_999_999)
-        with pytest.raises(NotFound):
-            await variants.preview(ctx, campaign_id, "nothing")

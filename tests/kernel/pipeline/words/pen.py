@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kernel.sdk import Manifest, hookimpl
-from tests.kernel.pipeline.writer import WRITER
+from tests.kernel.pipeline.words.writer import WRITER
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -55,6 +55,7 @@ NASTY = [
     "Zwanzig Prozent für Sie.", "Fünfundzwanzig Prozent für Sie.", "Zum halben Preis.",
     "Zwei für eins.", "Zehn Euro weniger.", "Vingt pour cent pour vous.", "À moitié prix.",
     "Dix euros de moins.", "Thousands of customers agree.", "Du plastique à cent pour cent.",
+    "Save twenty.", "Sparen Sie zwanzig.", "Ten off.", "Zehn weniger.", "A tenner less.", "Ten per-cent.",
     "﹪ for you.", "ten pеrcent", "It is slot percent.", "{{ shop_name }} percent.", "3x better.",
     # dates and deadlines
     "Until Sunday.", "Come by in June.", "Only until tomorrow.", "Bis morgen.", "Am Montag ist es so weit.",
@@ -68,7 +69,7 @@ NASTY = [
     # discounts and gifts that nobody gives
     "A free gift.", "Shipping is gratis.", "Versandkostenfrei.", "La livraison est gratuite.",
     "A discount for you.", "Your coupon is here.", "Ihr Gutschein ist da.", "Une remise pour vous.",
-    "Our summer sale.", "A special offer.", "Rabatt für Sie.", "En soldes.",
+    "Our summer sale.", "A special offer.", "Rabatt für Sie.", "En soldes.", "Ihr Nachlass.",
     # urgency where nothing ends
     "Hurry.", "Last chance.", "For a limited time.", "Don't miss out.", "Don’t miss out.", "Ending soon.",
     "Letzte Chance.", "Nur noch kurze Zeit.", "Dernière chance.", "Dépêchez-vous.", "Jetzt oder nie.",
