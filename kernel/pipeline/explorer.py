@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
@@ -166,12 +166,11 @@ async def costs_by_day(ctx: Context, days: int = 30) -> list[DayCost]:
              sum(shared)::bigint AS decisions,
              sum(tokens)::bigint AS tokens, sum(cost_micros)::bigint AS cost_micros,
              coalesce(sum(shared) FILTER (WHERE fallback <> ''), 0)::bigint AS fallbacks
-           FROM pipeline_advice WHERE tenant_id = $1 AND at > $3::timestamptz - make_interval(days => $4)
+           FROM pipeline_advice WHERE tenant_id = $1 AND at > $3
            GROUP BY 1, 2, 3 ORDER BY 1 DESC, 2, 3""",
         ctx.tenant.id,
         ctx.tenant.timezone,
-        ctx.now,
-        days,
+        ctx.now - timedelta(days=days),
     )
     return [DayCost(**dict(row)) for row in rows]
 
@@ -181,11 +180,10 @@ async def fallbacks(ctx: Context, days: int = 30, limit: int = 50) -> list[Fallb
     rows = await ctx.db.fetch(
         """SELECT fallback AS reason, plugin, count(*) AS decisions, max(decided_at) AS last_at
            FROM pipeline_decision WHERE tenant_id = $1 AND fallback <> ''
-             AND decided_at > $2::timestamptz - make_interval(days => $3)
-           GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT $4""",
+             AND decided_at > $2
+           GROUP BY 1, 2 ORDER BY 3 DESC, 1 LIMIT $3""",
         ctx.tenant.id,
-        ctx.now,
-        days,
+        ctx.now - timedelta(days=days),
         limit,
     )
     return [Fallback(**dict(row)) for row in rows]
