@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated
 from urllib.parse import urlencode
 
 from litestar import get
-from litestar.params import QueryParameter
 from litestar.response import Template
 
 from kernel.sdk import Context, Formats
@@ -15,17 +13,15 @@ from plugins.discounts.manifest import DiscountsSettings
 from plugins.discounts.panels import PATH
 
 PAGE = 25
-State = Annotated[str, QueryParameter(name="state")]
-"""In the address it is `state`; a handler's argument of that name means something else to Litestar."""
 
 
 @get("/")
-async def book(ctx: Context, q: str = "", standing: State = "", after: str = "") -> Template:
+async def book(ctx: Context, q: str = "", only: str = "", after: str = "") -> Template:
     """`GET /app/x/discounts/`: codes, the newest first; `q` is the beginning of a code, an address or a
-    campaign type.
+    campaign type; `only`: codes in that state.
     """
     q = q.strip()[:100]
-    found, following = await pages.codes(ctx, q, standing, after, PAGE)
+    found, following = await pages.codes(ctx, q, only, after, PAGE)
     return Template(
         "discounts/book.html",
         context={
@@ -35,16 +31,16 @@ async def book(ctx: Context, q: str = "", standing: State = "", after: str = "")
             "counts": await pages.counts(ctx),
             "codes": found,
             "q": q,
-            "state": standing,
+            "only": only,
             "link": link,
-            "first": link(q, standing) if after else "",
-            "next": link(q, standing, following) if following else "",
+            "first": link(q, only) if after else "",
+            "next": link(q, only, following) if following else "",
         },
     )
 
 
-def link(q: str = "", state: str = "", after: str = "") -> str:
+def link(q: str = "", only: str = "", after: str = "") -> str:
     """The address of a page of the book."""
-    given = {"q": q, "state": state, "after": after}
+    given = {"q": q, "only": only, "after": after}
     query = urlencode({key: value for key, value in given.items() if value})
     return f"{PATH}/?{query}" if query else f"{PATH}/"

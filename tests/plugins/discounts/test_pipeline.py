@@ -14,7 +14,7 @@ import pytest_asyncio
 from kernel.events.deliver import deliver
 from kernel.events.relay import relay
 from kernel.events.turn import Turn
-from kernel.pipeline import approvals, messages, run
+from kernel.pipeline import approvals, messages, replay, run
 from kernel.pipeline import why as told
 from kernel.plugboard.board import build_plugboard
 from kernel.sdk import LINES, ORDERS, place_orders
@@ -112,6 +112,8 @@ async def test_what_was_asked_what_was_allowed_and_what_it_cost(shop: Core) -> N
             ("kernel", "urgency"),
         ]
         assert poor.record.action.tone == "friendly" and poor.record.grant is None
+        for one in everyone:
+            assert (await replay.replay(ctx, one.decision_id)).same  # type: ignore[arg-type]
         text = (await messages.preview(ctx, everyone[0].id, "friendly.offer")).text
         assert f"With {made[0]['code']} you pay 10 % less, until 29 June 2026." in text
 
