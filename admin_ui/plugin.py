@@ -50,6 +50,7 @@ def routes() -> Sequence[Any]:
         acts.exclude,
         acts.edit,
         acts.save,
+        acts.restore,
         messages.message,
         messages.mail,
         decisions.listing,

@@ -132,6 +132,22 @@ async def save(
     return back(request, path, f"The words of “{variant}” are saved.")
 
 
+@post("/campaigns/{campaign_id:uuid}/copy/{variant:str}/restore")
+async def restore(
+    ctx: Context, request: Req, campaign_id: UUID, variant: str, then: str = ""
+) -> Response[Any]:
+    """Put the words of an earlier version back."""
+    version = text_of(await request.form(), "version")
+    if not version.isdecimal():
+        raise InvalidInput("There is no such version.", "Choose one beside the words.")
+    path = _after(campaign_id, variant, then)
+    try:
+        await variants.restore(ctx, campaign_id, variant, int(version[:9]))
+    except Conflict as error:
+        return back(request, path, str(error), "bad")
+    return back(request, path, f"The words of version {version} are back.")
+
+
 def _after(campaign_id: UUID, variant: str, then: str) -> str:
     """Where the merchant came from to edit."""
     if then == "approvals":
@@ -174,6 +190,7 @@ async def _edit_page(
         code=code,
         campaign=campaign,
         variant=variant,
+        versions=await variants.versions(ctx, campaign.id, variant.name),
         leave=_after(campaign.id, variant.name, then),
         fields=[_described(one) for one in fields(Copy, given, faults)],
         slots=slots(request, campaign),

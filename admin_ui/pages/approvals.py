@@ -187,7 +187,9 @@ async def _open(ctx: Context, request: Req, campaign: CampaignView, variant: str
         "shadow": await shadow.of(ctx, campaign.id),
         "variants": words,
         "chosen": chosen,
-        "preheader": campaigns.fill(chosen.copy.preheader, shop_name=ctx.tenant.name) if chosen else "",
+        "preheader": campaigns.fill(chosen.copy.preheader, shop_name=ctx.tenant.name)
+        if chosen
+        else "",
         "rendered": await _rendered(ctx, campaign.id, chosen.name) if chosen else None,
     }
 

@@ -85,6 +85,7 @@ async def cost(ctx: Context, request: Req, days: int = 30) -> Template:
             name: sum(getattr(one, name) for one in found)
             for name in ("calls", "decisions", "tokens", "cost_micros", "fallbacks")
         },
+        words=await explorer.words_cost(ctx, days),
         fallbacks=await explorer.fallbacks(ctx, days),
         days=days,
         choices=DAYS,

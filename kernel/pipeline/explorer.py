@@ -94,6 +94,15 @@ class DayCost(Frozen):
     """Of `decisions`, for how many there was no answer."""
 
 
+class WordsCost(Frozen):
+    """What writing cost: beside what deciding cost."""
+
+    variants: int
+    """Variants that somebody was asked to write."""
+    tokens: int
+    cost_micros: int
+
+
 class Fallback(Frozen):
     """Why a better decider did not answer, and how often."""
 
@@ -173,6 +182,21 @@ async def costs_by_day(ctx: Context, days: int = 30) -> list[DayCost]:
         ctx.now - timedelta(days=days),
     )
     return [DayCost(**dict(row)) for row in rows]
+
+
+async def words_cost(ctx: Context, days: int = 30) -> WordsCost:
+    """What was paid for the words of campaigns proposed in the last `days` days."""
+    row = await ctx.db.fetchrow(
+        """SELECT count(*) FILTER (WHERE v.tokens > 0) AS variants,
+             coalesce(sum(v.tokens), 0)::bigint AS tokens,
+             coalesce(sum(v.cost_micros), 0)::bigint AS cost_micros
+           FROM pipeline_campaign c JOIN pipeline_variant v
+             ON v.tenant_id = c.tenant_id AND v.campaign_id = c.id
+           WHERE c.tenant_id = $1 AND c.proposed_at > $2""",
+        ctx.tenant.id,
+        ctx.now - timedelta(days=days),
+    )
+    return WordsCost(**dict(row))
 
 
 async def fallbacks(ctx: Context, days: int = 30, limit: int = 50) -> list[Fallback]:

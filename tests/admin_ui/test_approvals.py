@@ -3,7 +3,7 @@ from uuid import UUID
 import pytest
 import pytest_asyncio
 
-from kernel.pipeline import approvals, campaigns
+from kernel.pipeline import approvals, campaigns, variants
 from kernel.tenancy.core import Core
 from tests.admin_ui.browser import HOSTILE, Browser
 
@@ -23,7 +23,6 @@ async def test_the_page_shows_what_to_decide(shop: Core, client: Browser, waitin
     assert "What they would read" in page
     assert "/mail" in page
     assert HOSTILE not in page
-    assert await client.see(f"/app/approvals/{waiting}?variant=plain")
     assert await client.see(f"/app/approvals/{waiting}?variant=none-such")
     async with shop.tenant_scope("alpha") as ctx:
         assert (await campaigns.get(ctx, waiting)).status == "waiting"
@@ -60,14 +59,21 @@ async def test_reject_with_a_reason(
 async def test_edit_comes_back_to_where_it_began(
     shop: Core, client: Browser, waiting: UUID
 ) -> None:
-    path = f"/app/campaigns/{waiting}/copy/plain?then=approvals"
-    assert f'href="/app/approvals/{waiting}?variant=plain"' in await client.see(path)
+    async with shop.tenant_scope("alpha") as ctx:
+        name = (await variants.listing(ctx, waiting))[0].name
+    path = f"/app/campaigns/{waiting}/copy/{name}?then=approvals"
+    assert f'href="/app/approvals/{waiting}?variant={name}"' in await client.see(path)
     page = await client.submit(
         path, subject="New words", body="Hello {{ first_name }}", link="{{ shop_url }}"
     )
-    assert "The words of “plain” are saved." in page
+    assert f"The words of “{name}” are saved." in page
     assert "New words" in page
     assert "<h1>Approvals</h1>" in page
+    assert "Put these words back" in await client.see(path)
+    back = f"/app/campaigns/{waiting}/copy/{name}/restore?then=approvals"
+    assert "The words of version 1 are back." in await client.submit(back, version="1")
+    await client.submit(back, 404, version="99")
+    await client.submit(back, 400, version="first")
 
 
 async def test_nothing_of_another_tenant(shop: Core, bravo: Browser, waiting: UUID) -> None:
