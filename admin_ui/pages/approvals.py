@@ -203,7 +203,9 @@ async def _rendered(ctx: Context, campaign_id: UUID, variant: str) -> Rendered |
 
 def _last(acts: list[undoing.Undoable]) -> list[undoing.Undoable]:
     """The last act; several campaigns that were approved by one click are one act."""
-    return [act for act in acts if (act.at, act.action) == (acts[0].at, acts[0].action)]
+    if not acts or not acts[0].at_once:
+        return acts[:1]
+    return [act for act in acts if act.at_once and act.at == acts[0].at]
 
 
 async def _place(ctx: Context, campaign_id: UUID) -> Place:

@@ -19,7 +19,7 @@ from kernel.web.visit import visit
 
 PATH = "/app/autonomy"
 PAGE = 25
-SHADOWS = 12
+SHADOWS = 8
 STOPS = tuple(range(50, 101, 5))
 """Where the slider of the threshold stops, in percent."""
 

@@ -65,6 +65,8 @@ class Undoable(Frozen):
     title: str
     action: Literal["approve", "reject"]
     at: datetime
+    at_once: bool
+    """Together with others that have the same `at`, by one click."""
     left: float
     """Seconds until WITHIN has passed."""
 
@@ -72,7 +74,8 @@ class Undoable(Frozen):
 async def lately(ctx: Context) -> list[Undoable]:
     """What this person did within WITHIN and nothing has followed since, newest first, at most 50."""
     rows = await ctx.db.fetch(
-        """SELECT a.campaign_id, c.title, a.action, a.at FROM pipeline_approval a
+        """SELECT a.campaign_id, c.title, a.action, a.at, a.detail ? 'at_once' AS at_once
+           FROM pipeline_approval a
            JOIN pipeline_campaign c ON c.tenant_id = a.tenant_id AND c.id = a.campaign_id
            WHERE a.tenant_id = $1 AND a.at > $2 AND a.actor = $3 AND a.action IN ('approve', 'reject')
              AND NOT EXISTS (SELECT FROM pipeline_approval n WHERE n.tenant_id = $1

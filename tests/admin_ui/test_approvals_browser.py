@@ -100,6 +100,7 @@ async def approvals_by_keys(page: Page, site: Core) -> None:
     frame = page.frame_locator("iframe.framed")
     assert "Alder & Oak" in await frame.locator("body").inner_text()
     await page.locator("iframe.framed").scroll_into_view_if_needed()
+    await page.wait_for_timeout(500)  # for the picture alone
     await page.screenshot(path=SHOTS / "approvals-mail.png")
     await page.keyboard.press("?")
     await page.get_by_role("heading", name="Keys").wait_for()
