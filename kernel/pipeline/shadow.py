@@ -20,18 +20,25 @@ if TYPE_CHECKING:
 LAST = 20
 """Over how many campaigns agreement is told."""
 
-# Confidence and grants stand in the records; `json` reads only what is asked for, and once a campaign.
+# Records are bytes of canonical JSON, so a key has one spelling, which inside a text would be escaped.
+# To find it is ten times as fast as to parse 50,000 records; only those with a grant are parsed.
 _MEASURE = """
 SELECT count(*) AS decisions, count(*) FILTER (WHERE sends) AS sends,
-  coalesce(avg((record #>> '{decision,confidence}')::float8) FILTER (WHERE sends), 0) AS raw,
+  coalesce(avg(substring(convert_from(said, 'LATIN1') FROM '^[0-9.eE+-]+')::float8)
+           FILTER (WHERE sends), 0) AS raw,
   count(*) FILTER (WHERE breach) AS breaches,
-  count(*) FILTER (WHERE sends AND record #>> '{grant,offer}' <> '') AS offers,
-  coalesce(sum((record #>> '{grant,reserved}')::float8) FILTER (WHERE sends), 0) AS reserved
+  count(*) FILTER (WHERE sends AND granted #>> '{grant,offer}' <> '') AS offers,
+  coalesce(sum((granted #>> '{grant,reserved}')::float8) FILTER (WHERE sends), 0) AS reserved
 FROM (
-  SELECT m.state IN ('planned', 'deferred') AS sends, convert_from(d.record, 'UTF8')::json AS record,
-         position('"breach":true'::bytea IN d.record) > 0 AS breach
+  SELECT m.state IN ('planned', 'deferred') AS sends,
+    position('"breach":true'::bytea IN d.record) > 0 AS breach,
+    CASE WHEN position('"grant":{'::bytea IN d.record) > 0
+      THEN convert_from(d.record, 'UTF8')::json END AS granted,
+    substring(r.rest FROM nullif(position('"confidence":'::bytea IN r.rest), 0) + 13 FOR 24) AS said
   FROM pipeline_message m
   JOIN pipeline_decision d ON d.tenant_id = m.tenant_id AND d.id = m.decision_id
+  CROSS JOIN LATERAL (
+    SELECT substring(d.record FROM position('"decision":{'::bytea IN d.record)) AS rest OFFSET 0) r
   WHERE m.tenant_id = $1 AND m.campaign_id = $2) r
 """
 _INSERT = """

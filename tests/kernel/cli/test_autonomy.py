@@ -12,7 +12,8 @@ from click.testing import CliRunner, Result
 
 from kernel.cli.main import cli
 from kernel.contracts.errors import Conflict, InvalidInput, NotFound
-from tests.kernel.pipeline.trust import earn, judge
+from kernel.tenancy import sync
+from tests.kernel.pipeline.trust import earn, judge, new_campaign, status
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,3 +95,31 @@ async def test_a_wish_that_is_refused_changes_nothing_else(core: Core, run: Run)
     asked = ("--threshold", "0.95", "--set", "automatic")
     assert isinstance((await run("alpha", *asked)).exception, Conflict)
     assert "threshold 0.8;" in (await run("alpha")).output
+
+
+async def test_tenant_toml_may_wish_for_it_and_is_told_what_it_is_until_then(
+    core: Core, run: Run, tmp_path: Path
+) -> None:
+    """By the real files and the real `apply`: it is no error, and no way in."""
+    home = tmp_path / "tenants/northwind/alpha"
+    home.mkdir(parents=True)
+    (home.parent / "reseller.toml").write_text('name = "Northwind"')
+    plugins = "\n".join(f"[plugins.{name}]" for name in ("rules", "welcome", "outbox"))
+    (home / "tenant.toml").write_text(
+        f"""name = "Alpha"
+timezone = "Europe/Berlin"
+currency = "EUR"
+country = "DE"
+postal_address = "Hauptstr. 1, 10115 Berlin, Germany"
+autonomy = "automatic"
+[sender]
+name = "Alpha"
+email = "hello@alpha.example"
+{plugins}
+"""
+    )
+    await sync.apply(core, tmp_path / "tenants", "reseller")
+    done = await run("alpha", "--type", "welcome")
+    assert "(welcome): one click" in done.output
+    assert "It acts as one click until 10 more campaigns are approved." in done.output
+    assert await status(core, await new_campaign(core)) == ("waiting", "")

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from kernel.contracts.errors import Conflict, InvalidInput, NotFound
 from kernel.pipeline import approvals, autonomy, campaigns, levels, shadow, undoing
-from tests.kernel.pipeline.trust import earn, judge, new_campaign, status, write_wish
+from tests.kernel.pipeline.trust import NOBODY, earn, judge, new_campaign, sent, status, write_wish
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -154,6 +155,44 @@ async def test_a_raw_confidence_is_the_mean_of_the_sends(core: Core) -> None:
             "SELECT confidence FROM pipeline_campaign WHERE id = $1", campaign_id
         )
     assert raw == pytest.approx(sum(row["said"] for row in records) / 3)
+
+
+async def test_breaches_and_grants_are_read_from_the_records_and_texts_cannot_forge_them(
+    core: Core,
+) -> None:
+    key = await sent(core, 3)
+    texts = ['"confidence":0.1,"breach":true,"grant":{"offer":"x"}', "déjà vu " * 9]
+    made = [
+        {"confidence": 0.9, "grant": {"offer": "percent/10", "reserved": 2.5}, "breach": True},
+        {"confidence": 0.5, "grant": None, "breach": False},
+        {"confidence": 1.0, "grant": {"offer": "amount/5", "reserved": 5}, "breach": False},
+    ]
+    async with core.tenant_scope("alpha") as ctx:
+        await ctx.db.execute(
+            "UPDATE pipeline_message SET state = CASE WHEN customer_id > $1 THEN 'skipped' ELSE 'planned' END, "
+            "decision_id = id",
+            NOBODY + 2,
+        )
+        ids = await ctx.db.fetch(
+            "SELECT id, customer_id FROM pipeline_message ORDER BY customer_id"
+        )
+        for row, one in zip(ids, made, strict=True):
+            record = {
+                "features": {"trait:said": texts[0]},
+                "decision": {"reasons": texts, "confidence": one["confidence"], "policy": "é"},
+                "changes": [{"reason": texts[0], "breach": one["breach"]}],
+                "grant": one["grant"],
+            }
+            await ctx.db.execute(
+                "INSERT INTO pipeline_decision VALUES ('alpha', $1, $2, 'o', $3, now(), true, 'p', $4)",
+                row["id"], row["customer_id"], key, msgspec.json.encode(record),
+            )  # fmt: skip
+        [campaign] = await campaigns.with_status(ctx, "finished")
+        seen = await shadow.write(ctx, campaign, await levels.standing(ctx, "welcome"))
+        kept = await ctx.db.fetchrow("SELECT * FROM pipeline_shadow")
+    assert seen.raw == pytest.approx(0.7)  # of the sends alone
+    assert (kept["decisions"], kept["sends"], kept["breaches"]) == (3, 2, 1)
+    assert (kept["offers"], kept["reserved"]) == (1, 2.5)
 
 
 async def test_a_race_of_eight_reaches_nothing_that_is_not_earned(core: Core) -> None:
