@@ -256,7 +256,7 @@ async def render(
         copies: variant -> words.
         batch: messages, each with the name of its variant.
         languages: variant -> language of its words, where it is not English.
-        samples: what fills slots that nobody fills; in previews only.
+        samples: what fills an offer's slots where none was made; in previews only.
     """
     scope = cast("TenantScope", ctx)
     messages = [message for message, _ in batch]
@@ -277,8 +277,11 @@ async def render(
     }
     done: list[Outgoing | str] = []
     for (message, variant), filled in zip(batch, values, strict=True):
-        if samples:
-            filled = msgspec.structs.replace(filled, slots={**samples, **filled.slots})
+        if variant_names.parse(variant).offer and not filled.slots.get("offer_code"):
+            if samples is None:
+                done.append("There is no offer for this message, and its words tell of one.")
+                continue
+            filled = msgspec.structs.replace(filled, slots={**filled.slots, **samples})
         mail = mails.get(variant)
         if variant in endless and not filled.slots.get("offer_ends"):
             mail = endless[variant]

@@ -10,6 +10,7 @@ from kernel.contracts.base import Frozen
 from kernel.contracts.delivery import MessageState, Rendered
 from kernel.contracts.errors import Conflict, NotFound
 from kernel.pipeline import campaigns, compose, features, variants
+from kernel.pipeline.offer_words import SAMPLES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,7 +158,8 @@ async def preview(ctx: Context, message_id: UUID, variant: str = "") -> Rendered
     found = await features.outgoing(ctx, campaign, [row])
     name = variant or message.variant or next(iter(sorted(copies)))
     languages = await variants.languages(ctx, campaign.id)
-    made = await compose.render(ctx, copies, [(found[0][0], name)], languages)
+    samples = None if name == message.variant else SAMPLES
+    made = await compose.render(ctx, copies, [(found[0][0], name)], languages, samples)
     if isinstance(made[0], str) or made[0].rendered is None:
         raise Conflict(str(made[0]), "Edit the words of the variant.")
     return made[0].rendered

@@ -193,9 +193,8 @@ async def preview(
     if variant not in texts:
         raise NotFound(f"The campaign has no variant `{variant}`.", "See its copy.")
     message = await _sample(ctx, campaign, variant, customer_id)
-    samples = offer_words.SAMPLES if has_offer(variant) else None
     spoken = await languages(ctx, campaign_id)
-    [made] = await compose.render(ctx, texts, [(message, variant)], spoken, samples)
+    [made] = await compose.render(ctx, texts, [(message, variant)], spoken, offer_words.SAMPLES)
     if isinstance(made, str) or made.rendered is None:
         raise Conflict(str(made), "Edit the words of the variant.")
     return made.rendered

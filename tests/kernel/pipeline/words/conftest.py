@@ -18,8 +18,13 @@ if TYPE_CHECKING:
 
 
 def board_with(board: Plugboard, *extra: tuple[str, object]) -> Plugboard:
-    kept = {owned.plugin for owned in board.campaign_types.values()}
-    installed = [name for name in board.plugins if name not in kept]
+    others = {owned.plugin for owned in board.campaign_types.values()}
+    others |= {
+        name
+        for name, one in board.plugins.items()
+        if {"write_copy", "adjust_decisions"} & {*one.hooks}
+    }
+    installed = [name for name in board.plugins if name not in others]
     return build_plugboard(sorted(board.mandatory), extra=list(extra), only=installed)  # type: ignore[arg-type]
 
 

@@ -236,11 +236,12 @@ async def test_an_offer_is_told_in_the_language_and_its_end_only_if_it_has_one(
         mail = await messages.preview(ctx, message.id)
         assert "Bestellung.\n" in mail.text
         assert "Er gilt bis" not in mail.text + mail.html
-        writer.slots = {}
-        sample = await variants.preview(ctx, campaign.id, message.variant)
-        assert "31 December" in sample.text
-        with pytest.raises(Conflict, match="could not be made"):
-            await messages.preview(ctx, message.id)
+        for nothing in ({}, {"offer_code": "", "offer_value": "", "offer_ends": ""}):
+            writer.slots = nothing
+            sample = await variants.preview(ctx, campaign.id, message.variant)
+            assert "31 December" in sample.text
+            with pytest.raises(Conflict, match="no offer for this message"):
+                await messages.preview(ctx, message.id)
     [one] = (await used(templates_only, campaign.id)).values()
     assert (one.offer, one.segment, one.language) == (True, "Lost", "de")
 
