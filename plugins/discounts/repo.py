@@ -110,7 +110,9 @@ async def sent(ctx: Context, message_ids: Sequence[UUID]) -> None:
     """These messages were handed over with their codes."""
     await ctx.db.execute(
         """UPDATE discounts_code SET state = 'sent', sent_at = $3
-           WHERE tenant_id = $1 AND message_id = ANY($2::uuid[]) AND state = 'reserved'""",
+           WHERE tenant_id = $1 AND id IN (
+             SELECT id FROM discounts_code WHERE tenant_id = $1 AND message_id = ANY($2::uuid[])
+               AND state = 'reserved' ORDER BY id FOR UPDATE)""",
         ctx.tenant.id,
         list(message_ids),
         ctx.now,

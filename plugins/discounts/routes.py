@@ -17,8 +17,8 @@ PAGE = 25
 
 @get("/")
 async def book(ctx: Context, q: str = "", only: str = "", after: str = "") -> Template:
-    """`GET /app/x/discounts/`: codes, the newest first; `q` is the beginning of a code, an address or a
-    campaign type; `only`: codes in that state.
+    """`GET /app/x/discounts/`: codes, the newest first; `q` is the beginning of a code or of an
+    address; `only`: codes in that state.
     """
     q = q.strip()[:100]
     found, following = await pages.codes(ctx, q, only, after, PAGE)
