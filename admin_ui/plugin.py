@@ -7,7 +7,19 @@ from typing import Any
 
 from admin_ui.learning import JOBS
 from admin_ui.manifest import MANIFEST
-from admin_ui.pages import acts, campaigns, customers, home, messages, models, plugins, upkeep
+from admin_ui.pages import (
+    acts,
+    approvals,
+    autonomy,
+    campaigns,
+    customers,
+    decisions,
+    home,
+    messages,
+    models,
+    plugins,
+    upkeep,
+)
 from kernel.sdk import Job, hookimpl
 
 __all__ = ["MANIFEST", "jobs", "routes"]
@@ -19,6 +31,17 @@ def routes() -> Sequence[Any]:
     return (
         home.home,
         home.brand_css,
+        approvals.queue,
+        approvals.one,
+        approvals.mail,
+        approvals.approve_confident,
+        approvals.undo,
+        approvals.approve,
+        approvals.reject,
+        autonomy.overview,
+        autonomy.level,
+        autonomy.threshold,
+        autonomy.needed,
         campaigns.listing,
         campaigns.overview,
         campaigns.ledger,
@@ -27,9 +50,12 @@ def routes() -> Sequence[Any]:
         acts.exclude,
         acts.edit,
         acts.save,
+        acts.restore,
         messages.message,
         messages.mail,
-        messages.decision,
+        decisions.listing,
+        decisions.cost,
+        decisions.one,
         customers.listing,
         customers.one,
         models.listing,

@@ -11,7 +11,7 @@ from litestar import Response, get, post
 
 from admin_ui.forms import Field, fields, read
 from admin_ui.pages.campaigns import overview_page, slots
-from admin_ui.view import Req, back, local_time, page, text_of
+from admin_ui.view import Req, back, local_time, page, query, text_of
 from kernel.pipeline import approvals, campaigns, compose, variants
 from kernel.pipeline.campaigns import CampaignView
 from kernel.sdk import Conflict, Context, Copy, InvalidInput, NotFound
@@ -104,27 +104,55 @@ async def exclude(ctx: Context, request: Req, campaign_id: UUID) -> Response[Any
 
 
 @get("/campaigns/{campaign_id:uuid}/copy/{variant:str}")
-async def edit(ctx: Context, request: Req, campaign_id: UUID, variant: str) -> Response[Any]:
-    """The form with the words of one variant."""
+async def edit(
+    ctx: Context, request: Req, campaign_id: UUID, variant: str, then: str = ""
+) -> Response[Any]:
+    """The form with the words of one variant; `then` is "approvals" for who came from there."""
     campaign = await campaigns.get(ctx, campaign_id)
     found = await _variant(ctx, campaign_id, variant)
-    return await _edit_page(ctx, request, campaign, found, msgspec.to_builtins(found.copy), [])
+    given = msgspec.to_builtins(found.copy)
+    return await _edit_page(ctx, request, campaign, found, given, [], then)
 
 
 @post("/campaigns/{campaign_id:uuid}/copy/{variant:str}")
-async def save(ctx: Context, request: Req, campaign_id: UUID, variant: str) -> Response[Any]:
+async def save(
+    ctx: Context, request: Req, campaign_id: UUID, variant: str, then: str = ""
+) -> Response[Any]:
     """Keep new words, or show what is wrong with them beside each field."""
     campaign = await campaigns.get(ctx, campaign_id)
     found = await _variant(ctx, campaign_id, variant)
     given = read(Copy, await request.form(), {})
     if faults := _faults(request, campaign, given):
-        return await _edit_page(ctx, request, campaign, found, given, faults, code=422)
-    path = f"/app/campaigns/{campaign_id}/copy"
+        return await _edit_page(ctx, request, campaign, found, given, faults, then, code=422)
+    path = _after(campaign_id, variant, then)
     try:
         await approvals.edit(ctx, campaign_id, variant, msgspec.convert(given, Copy))
     except Conflict as error:
         return back(request, path, str(error), "bad")
     return back(request, path, f"The words of “{variant}” are saved.")
+
+
+@post("/campaigns/{campaign_id:uuid}/copy/{variant:str}/restore")
+async def restore(
+    ctx: Context, request: Req, campaign_id: UUID, variant: str, then: str = ""
+) -> Response[Any]:
+    """Put the words of an earlier version back."""
+    version = text_of(await request.form(), "version")
+    if not version.isdecimal():
+        raise InvalidInput("There is no such version.", "Choose one beside the words.")
+    path = _after(campaign_id, variant, then)
+    try:
+        await variants.restore(ctx, campaign_id, variant, int(version[:9]))
+    except Conflict as error:
+        return back(request, path, str(error), "bad")
+    return back(request, path, f"The words of version {version} are back.")
+
+
+def _after(campaign_id: UUID, variant: str, then: str) -> str:
+    """Where the merchant came from to edit."""
+    if then == "approvals":
+        return query(f"/app/approvals/{campaign_id}", variant=variant)
+    return f"/app/campaigns/{campaign_id}/copy"
 
 
 def _faults(request: Req, campaign: CampaignView, given: dict[str, Any]) -> list[Fault]:
@@ -152,6 +180,7 @@ async def _edit_page(
     variant: variants.Variant,
     given: dict[str, Any],
     faults: list[Fault],
+    then: str,
     *,
     code: int = 200,
 ) -> Response[Any]:
@@ -161,6 +190,8 @@ async def _edit_page(
         code=code,
         campaign=campaign,
         variant=variant,
+        versions=await variants.versions(ctx, campaign.id, variant.name),
+        leave=_after(campaign.id, variant.name, then),
         fields=[_described(one) for one in fields(Copy, given, faults)],
         slots=slots(request, campaign),
     )

@@ -84,7 +84,7 @@ async def overview_page(
         reasons=await messages.reasons(ctx, [campaign_id]),
         history=await approvals.history(ctx, campaign_id),
         actions=actions(ctx, campaign),
-        purpose=_purpose(request, campaign),
+        purpose=purpose(request, campaign),
         panels=await draw(request, "campaign", campaign),
         wrong=wrong,
     )
@@ -102,7 +102,8 @@ def actions(ctx: Context, campaign: CampaignView) -> frozenset[str]:
     return frozenset(allowed.get(campaign.status, ()))
 
 
-def _purpose(request: Req, campaign: CampaignView) -> str:
+def purpose(request: Req, campaign: CampaignView) -> str:
+    """What its type does for the shop, in a sentence; empty where the plugin is gone."""
     owned = visit(request).core.board.campaign_types.get(campaign.campaign_type)
     return owned.value.purpose if owned else ""
 

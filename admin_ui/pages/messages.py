@@ -50,18 +50,3 @@ async def mail(ctx: Context, message_id: UUID, variant: str = "") -> Response[st
         media_type="text/html; charset=utf-8",
         headers={"Content-Security-Policy": MAIL_POLICY},
     )
-
-
-@get("/decisions/{decision_id:uuid}")
-async def decision(ctx: Context, request: Req, decision_id: UUID, replay: bool = False) -> Template:
-    """A decision with all it rested on; with `replay`, computed again and compared."""
-    story = await why.story(ctx, decision_id)
-    same, cannot = None, ""
-    if replay:
-        try:
-            same = (await why.replay(ctx, decision_id)).same
-        except Conflict as error:
-            cannot = str(error)
-    return await page(
-        request, "decision.html", story=story, record=story.record, same=same, cannot=cannot
-    )

@@ -44,6 +44,12 @@ class Filters(Frozen):
     """Only where a better decider did not answer."""
     since: datetime | None = None
     """Decided at this time or later."""
+    until: datetime | None = None
+    """Decided before this time."""
+    tone: str = ""
+    """Written to in this tone."""
+    offer: str = ""
+    """Written to with an offer: `*`; without: `-`."""
 
 
 class Row(Frozen):
@@ -77,6 +83,8 @@ class DayCost(Frozen):
     day: date
     plugin: str
     model: str
+    calls: int
+    """Answers, each about one customer or more."""
     decisions: int
     """For how many customers it was asked."""
     tokens: int
@@ -84,6 +92,15 @@ class DayCost(Frozen):
     """Millionths of a US dollar."""
     fallbacks: int
     """Of `decisions`, for how many there was no answer."""
+
+
+class WordsCost(Frozen):
+    """What writing cost: beside what deciding cost."""
+
+    variants: int
+    """Variants that somebody was asked to write."""
+    tokens: int
+    cost_micros: int
 
 
 class Fallback(Frozen):
@@ -143,7 +160,8 @@ async def funnel(ctx: Context, filters: Filters) -> Law:
 async def costs_by_day(ctx: Context, days: int = 30) -> list[DayCost]:
     """What was paid for answers in the last `days` days, the newest day first."""
     rows = await ctx.db.fetch(
-        """SELECT (at AT TIME ZONE $2)::date AS day, plugin, model, sum(shared)::bigint AS decisions,
+        """SELECT (at AT TIME ZONE $2)::date AS day, plugin, model, count(*) AS calls,
+             sum(shared)::bigint AS decisions,
              sum(tokens)::bigint AS tokens, sum(cost_micros)::bigint AS cost_micros,
              coalesce(sum(shared) FILTER (WHERE fallback <> ''), 0)::bigint AS fallbacks
            FROM pipeline_advice WHERE tenant_id = $1 AND at > $3
@@ -153,6 +171,21 @@ async def costs_by_day(ctx: Context, days: int = 30) -> list[DayCost]:
         ctx.now - timedelta(days=days),
     )
     return [DayCost(**dict(row)) for row in rows]
+
+
+async def words_cost(ctx: Context, days: int = 30) -> WordsCost:
+    """What was paid for the words of campaigns proposed in the last `days` days."""
+    row = await ctx.db.fetchrow(
+        """SELECT count(*) FILTER (WHERE v.tokens > 0) AS variants,
+             coalesce(sum(v.tokens), 0)::bigint AS tokens,
+             coalesce(sum(v.cost_micros), 0)::bigint AS cost_micros
+           FROM pipeline_campaign c JOIN pipeline_variant v
+             ON v.tenant_id = c.tenant_id AND v.campaign_id = c.id
+           WHERE c.tenant_id = $1 AND c.proposed_at > $2""",
+        ctx.tenant.id,
+        ctx.now - timedelta(days=days),
+    )
+    return WordsCost(**dict(row))
 
 
 async def fallbacks(ctx: Context, days: int = 30, limit: int = 50) -> list[Fallback]:
@@ -178,6 +211,8 @@ def _where(ctx: Context, filters: Filters) -> tuple[str, list[Any]]:
         ("m.state = ANY({})", list(states)),
         ("d.plugin = {}", filters.plugin),
         ("d.decided_at >= {}", filters.since),
+        ("d.decided_at < {}", filters.until),
+        ("split_part(m.variant, '.', 1) = {}", filters.tone),
     )
     tests = ["d.tenant_id = $1"]
     args: list[Any] = [ctx.tenant.id]
@@ -190,6 +225,9 @@ def _where(ctx: Context, filters: Filters) -> tuple[str, list[Any]]:
     if filters.guardrail not in ("", "*"):
         args.append(filters.guardrail)
         tests.append(f"${len(args)} = ANY(d.guardrails)")
+    if filters.offer:
+        same = "=" if filters.offer == "*" else "<>"
+        tests.append(f"m.variant <> '' AND split_part(m.variant, '.', 2) {same} 'offer'")
     if filters.fallback:
         tests.append("d.fallback <> ''")
     return f"WHERE {' AND '.join(tests)}", args

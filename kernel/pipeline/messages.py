@@ -119,6 +119,27 @@ async def reasons(ctx: Context, campaign_ids: Sequence[UUID], limit: int = 8) ->
     return [Reason(**row) for row in rows]
 
 
+async def by_trait(
+    ctx: Context, campaign_id: UUID, trait: str, states: Sequence[str], limit: int = 8
+) -> list[tuple[str, int]]:
+    """How the campaign's customers in these states divide by a text trait: (value, customers), most first.
+    An empty value: those without the trait.
+    """
+    rows = await ctx.db.fetch(
+        """SELECT coalesce(t.value #>> '{}', '') AS value, count(*) AS customers
+           FROM pipeline_message m LEFT JOIN profiles_trait t
+             ON t.tenant_id = $1 AND t.customer_id = m.customer_id AND t.name = $3
+           WHERE m.tenant_id = $1 AND m.campaign_id = $2 AND m.state = ANY($4::text[])
+           GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT $5""",
+        ctx.tenant.id,
+        campaign_id,
+        trait,
+        list(states),
+        limit,
+    )
+    return [(row["value"], row["customers"]) for row in rows]
+
+
 async def preview(ctx: Context, message_id: UUID, variant: str = "") -> Rendered:
     """The mail as it would be made now; what was handed over is kept by the channel.
 

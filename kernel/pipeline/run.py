@@ -158,7 +158,6 @@ async def decide_batch(scope: TenantScope, campaign: Campaign) -> bool:
     async with scope.transaction() as ctx:
         batch = await _page(ctx, campaign)
         if batch is None:
-            await consult.rests(ctx, campaign)
             return False
         if not consult.asked(ctx, batch):  # nobody to wait for: one transaction a page
             await _decide(ctx, batch)
@@ -201,7 +200,10 @@ async def _decide(ctx: TenantScope, batch: Batch) -> None:
 
 
 async def conclude(scope: TenantScope, campaign: Campaign) -> None:
-    """Where everybody is decided: words for the variants in use; then the campaign waits for the merchant."""
+    """Once all are decided: words for each variant in use, and then the campaign waits or goes."""
+    async with scope.transaction() as ctx:
+        if await consult.rests(ctx, campaign):
+            return
     if await writing.write(scope, campaign):
         async with scope.transaction() as ctx:
             await _decided(ctx, campaign)

@@ -168,6 +168,12 @@ async def rows(
     return [_shadow(row) for row in found]
 
 
+async def of(ctx: Context, campaign_id: UUID) -> Shadow | None:
+    """That of one campaign; None while it is being decided."""
+    row = await ctx.db.fetchrow(_ROWS + " AND s.campaign_id = $2", ctx.tenant.id, campaign_id)
+    return _shadow(row) if row else None
+
+
 async def judged(ctx: Context, since: datetime | None = None) -> list[Shadow]:
     """The last campaigns that people judged, the newest judgement first."""
     found = await ctx.db.fetch(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Literal
+from uuid import UUID
 
 import msgspec
 
+from kernel.contracts.base import Frozen
 from kernel.contracts.errors import Conflict
 from kernel.pipeline import approvals, ledger
 
 if TYPE_CHECKING:
-    from uuid import UUID
-
     from kernel.contracts.context import Context
 
 WITHIN = timedelta(minutes=1)
@@ -56,6 +56,40 @@ async def undo(ctx: Context, campaign_id: UUID) -> None:
         row["proposed_at"] + approvals.patience(ctx, row),
     )
     await approvals.note(ctx, campaign_id, "undo", "", {"from": row["status"]})
+
+
+class Undoable(Frozen):
+    """Something the merchant just did that can still be taken back."""
+
+    campaign_id: UUID
+    title: str
+    action: Literal["approve", "reject"]
+    at: datetime
+    at_once: bool
+    """Together with others that have the same `at`, by one click."""
+    left: float
+    """Seconds until WITHIN has passed."""
+
+
+async def lately(ctx: Context) -> list[Undoable]:
+    """What this person did within WITHIN and nothing has followed since, newest first, at most 50."""
+    rows = await ctx.db.fetch(
+        """SELECT a.campaign_id, c.title, a.action, a.at, a.detail ? 'at_once' AS at_once
+           FROM pipeline_approval a
+           JOIN pipeline_campaign c ON c.tenant_id = a.tenant_id AND c.id = a.campaign_id
+           WHERE a.tenant_id = $1 AND a.at > $2 AND a.actor = $3 AND a.action IN ('approve', 'reject')
+             AND NOT EXISTS (SELECT FROM pipeline_approval n WHERE n.tenant_id = $1
+               AND n.campaign_id = a.campaign_id AND n.id > a.id)
+             AND (a.action = 'reject' OR c.hold_until > $4)
+           ORDER BY a.id DESC LIMIT 50""",
+        ctx.tenant.id,
+        ctx.now - WITHIN,
+        ctx.actor,
+        ctx.now,
+    )
+    return [
+        Undoable(**dict(row), left=(row["at"] + WITHIN - ctx.now).total_seconds()) for row in rows
+    ]
 
 
 async def tidy(ctx: Context) -> None:

@@ -15,6 +15,8 @@ from kernel.profiles.tables import ProfilesImport, ProfilesOrderLine, ProfilesTr
 from kernel.tenancy.repository import TenantRepository
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kernel.contracts.context import Context
 
 _COLUMNS = ", ".join(f"c.{name}" for name in Customer.__struct_fields__)
@@ -98,6 +100,17 @@ async def customer(ctx: Context, customer_id: int) -> Customer:
             f"There is no customer {customer_id}.", "Search for a name or an e-mail address."
         )
     return _customer(row)
+
+
+async def names(ctx: Context, customer_ids: Sequence[int]) -> dict[int, str]:
+    """What these customers are called: by name, else by address; those with neither are left out."""
+    rows = await ctx.db.fetch(
+        """SELECT id, coalesce(nullif(trim(first_name || ' ' || last_name), ''), email, '') AS name
+           FROM profiles_customer WHERE tenant_id = $1 AND id = ANY($2::bigint[])""",
+        ctx.tenant.id,
+        list(customer_ids),
+    )
+    return {row["id"]: row["name"] for row in rows if row["name"]}
 
 
 async def find_customer(ctx: Context, text: str) -> int:

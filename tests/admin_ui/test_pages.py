@@ -2,7 +2,7 @@ from pathlib import Path
 
 import admin_ui
 from kernel.jobs.progress import progress
-from kernel.pipeline import campaigns, messages, why
+from kernel.pipeline import campaigns, messages, variants, why
 from kernel.profiles import repo
 from kernel.tenancy.core import Core
 from tests.admin_ui.browser import HOSTILE, Browser
@@ -13,9 +13,14 @@ async def test_every_page_of_a_working_shop(shop: Core, client: Browser) -> None
         [campaign] = await campaigns.page(ctx)
         mails = await messages.page(ctx, campaign.id)
         everyone = (await repo.customers_page(ctx)).customers
+        words = await variants.listing(ctx, campaign.id)
         decision = (await why.why(ctx, everyone[-1].id))[0].record.id
     paths = [
         "/app/",
+        "/app/approvals",
+        f"/app/approvals/{campaign.id}",
+        "/app/autonomy",
+        "/app/autonomy?open=winback",
         "/app/campaigns",
         "/app/campaigns?status=waiting",
         "/app/campaigns?status=finished",
@@ -24,13 +29,19 @@ async def test_every_page_of_a_working_shop(shop: Core, client: Browser) -> None
         f"/app/campaigns/{campaign.id}/messages?place=waiting",
         f"/app/campaigns/{campaign.id}/messages?place=unknown",
         f"/app/campaigns/{campaign.id}/copy",
-        f"/app/campaigns/{campaign.id}/copy/plain",
+        *[f"/app/campaigns/{campaign.id}/copy/{one.name}" for one in words],
         *[f"/app/messages/{mail.id}" for mail in mails],
         "/app/customers",
         "/app/customers?q=byr",
         "/app/customers?q=nobody",
         "/app/customers?consent=unsubscribed",
         *[f"/app/customers/{one.id}" for one in everyone],
+        "/app/decisions",
+        "/app/decisions?type=winback&outcome=waiting&decider=rules&tone=friendly&offer=-&since=2026-01-01&until=2026-12-31",
+        "/app/decisions?guardrail=*&fallback=yes",
+        f"/app/decisions?campaign={campaign.id}",
+        "/app/decisions/cost",
+        "/app/decisions/cost?days=7",
         f"/app/decisions/{decision}",
         f"/app/decisions/{decision}?replay=true",
         "/app/models",
