@@ -39,6 +39,8 @@ from kernel.contracts.errors import (
     Unavailable,
 )
 from kernel.contracts.events import (
+    AutonomyChanged,
+    AutonomyDigest,
     CampaignFinished,
     CampaignProposed,
     ClockSet,
@@ -131,6 +133,8 @@ __all__ = [
     "Action",
     "Advice",
     "Audience",
+    "AutonomyChanged",
+    "AutonomyDigest",
     "Bin",
     "Brand",
     "Brief",
