@@ -39,6 +39,8 @@ from kernel.contracts.errors import (
     Unavailable,
 )
 from kernel.contracts.events import (
+    AutonomyChanged,
+    AutonomyDigest,
     CampaignFinished,
     CampaignProposed,
     ClockSet,
@@ -134,6 +136,8 @@ __all__ = [
     "Action",
     "Advice",
     "Audience",
+    "AutonomyChanged",
+    "AutonomyDigest",
     "Bin",
     "Brand",
     "Brief",
