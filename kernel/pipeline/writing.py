@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from kernel.contracts.campaigns import Brief, CampaignType, Copy, Written
+from kernel.contracts.campaigns import Brief, CampaignType, Written
 from kernel.contracts.decisions import Pending
-from kernel.contracts.errors import Conflict
-from kernel.pipeline import offer_words, variant_names, variant_store, wording
+from kernel.pipeline import own_words, variant_names, variant_store, wording
 from kernel.pipeline.variant_store import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Sequence
 
     from kernel.contracts.campaigns import Campaign
     from kernel.contracts.context import Context
@@ -54,16 +53,6 @@ FROM pipeline_campaign c WHERE c.tenant_id = $1 AND c.id = $2 AND c.status = 'de
                   AND m.state = 'candidate')
 """
 
-# The type's own words as the merchant may have changed them; of a variant that a plugin has written
-# since, what it said before.
-TEMPLATES = """
-SELECT v.variant, CASE WHEN v.source = 'template' THEN v.copy ELSE f.copy END AS copy
-FROM pipeline_variant v LEFT JOIN pipeline_variant_version f ON f.tenant_id = v.tenant_id
-  AND f.campaign_id = v.campaign_id AND f.variant = v.variant AND f.version = 1
-WHERE v.tenant_id = $1 AND v.campaign_id = $2 AND (v.source = 'template' OR f.source = 'template')
-"""
-
-
 # Where nobody wrote for a segment or language, its messages go with those of everybody: the merchant
 # reads the same words once.
 JOIN = """
@@ -91,11 +80,11 @@ async def write(scope: TenantScope, campaign: Campaign) -> bool:
         names = await _unwritten(ctx, campaign)
         if not names:
             return True
-        templates = await _templates(ctx, campaign)
+        templates = await own_words.templates(ctx, campaign)
         plans = scope.core.board.plans("write_copy", ctx.enabled)
         kind = _kind(ctx, campaign)
         if kind is None or not plans.steps:
-            words = [own_words(templates, name) for name in names]
+            words = [own_words.find(templates, name) for name in names]
             await variant_store.put(ctx, campaign.id, words, "write", settled=True)
             return True
         enabled = ctx.enabled
@@ -103,7 +92,7 @@ async def write(scope: TenantScope, campaign: Campaign) -> bool:
     for start in range(0, len(names), CHUNK):
         if start and time.monotonic() > until:
             return False
-        own = [own_words(templates, name) for name in names[start : start + CHUNK]]
+        own = [own_words.find(templates, name) for name in names[start : start + CHUNK]]
         briefs = [brief(campaign, kind, one) for one in own]
         answers = await scope.core.board.first("write_copy", enabled, "briefs", briefs, ctx=scope)
         found = [judged(*one, bool(turn["late"])) for one in zip(briefs, own, answers, strict=True)]
@@ -141,26 +130,6 @@ def brief(campaign: Campaign, kind: CampaignType, own: Words) -> Brief:
         offer_ends=name.offer and name.tone == "urgent",
         slots=wording.slots_of(kind, name.offer),
     )
-
-
-def own_words(templates: Mapping[str, Copy], variant: str) -> Words:
-    """The campaign type's words for a variant, with a paragraph about the offer if they lack it.
-
-    Raises:
-        Conflict: the type has no words in this tone.
-    """
-    name = variant_names.parse(variant)
-    found = variant_names.find(templates, name)
-    if found is None:
-        raise Conflict(
-            f"There are no words for the variant `{variant}`.",
-            f"Give the campaign type copy for the tone {name.tone!r}.",
-        )
-    nearest, copy = found
-    language = nearest.language or variant_names.BASE
-    if name.offer:
-        copy = offer_words.with_offer(copy, language)
-    return Words(variant=variant, copy=copy, language=language)
 
 
 def judged(asked: Brief, own: Words, answer: Answer | None, late: bool) -> Words | Pending:
@@ -225,7 +194,7 @@ async def _keep(
     plain = {
         one.variant: name
         for one in words
-        if one.variant in alone and (name := _plain(one)) != one.variant
+        if one.variant in alone and (name := own_words.everybody(one)) != one.variant
     }
     kept: dict[str, Words] = {}
     for one in words:
@@ -245,20 +214,9 @@ async def _keep(
         await variant_store.put(ctx, campaign.id, [*kept.values()], "write", settled=True)
 
 
-def _plain(words: Words) -> str:
-    name = variant_names.parse(words.variant)
-    language = name.language if words.language == name.language else ""
-    return str(variant_names.Name(tone=name.tone, offer=name.offer, language=language))
-
-
 async def _unwritten(ctx: Context, campaign: Campaign) -> list[str]:
     rows = await ctx.db.fetch(UNWRITTEN, ctx.tenant.id, campaign.id)
     return [row["variant"] for row in rows]
-
-
-async def _templates(ctx: Context, campaign: Campaign) -> dict[str, Copy]:
-    rows = await ctx.db.fetch(TEMPLATES, ctx.tenant.id, campaign.id)
-    return {row["variant"]: msgspec.json.decode(row["copy"], type=Copy) for row in rows}
 
 
 def _kind(ctx: TenantScope, campaign: Campaign) -> CampaignType | None:
