@@ -119,7 +119,11 @@ class HttpServer:
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            peer, _ = await loop.sock_accept(listener)
+            try:
+                peer, _ = await loop.sock_accept(listener)
+            except OSError:  # the client is gone again, or there are no more files for now
+                await asyncio.sleep(0.05)
+                continue
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             reader, writer = await asyncio.open_connection(sock=peer)
             task = asyncio.create_task(self._connection(reader, writer))
