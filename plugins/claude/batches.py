@@ -17,7 +17,6 @@ from plugins.claude import budget, circuit, client, repo, results, setups
 from plugins.claude.manifest import MANIFEST, ClaudeSettings
 
 if TYPE_CHECKING:
-
     from kernel.sdk import Context
 
 MOST = 100_000
