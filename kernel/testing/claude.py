@@ -8,10 +8,15 @@ docs/fake-claude.md tells what it answers and how to make it fail.
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
+from threading import Event
 from types import TracebackType
 from typing import Any
 
@@ -54,6 +59,7 @@ class FakeClaude:
         self._server = HttpServer(self.api.handle, port, host)
 
     async def __aenter__(self) -> FakeClaude:
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
         await self._server.start()
         return self
 
@@ -65,6 +71,46 @@ class FakeClaude:
     ) -> None:
         await self.api.batches.stop()
         await self._server.stop()
+        if self.record.errors and error is None:
+            raise self.record.errors[0]
+
+    @classmethod
+    @contextmanager
+    def in_thread(cls, **settings: Any) -> Iterator[FakeClaude]:
+        """One that lives in a thread of its own, for tests that do not run in an event loop.
+
+        Args:
+            settings: as of the class.
+        """
+        with ThreadPoolExecutor(1) as thread, asyncio.Runner() as runner:
+            fake = cls(**settings)
+            begun, ended = Event(), asyncio.Event()
+
+            async def live() -> None:
+                async with fake:
+                    begun.set()
+                    await ended.wait()
+
+            living = thread.submit(runner.run, live())
+            living.add_done_callback(lambda _: begun.set())
+            begun.wait()
+            try:
+                yield fake
+            finally:
+                if not living.done():
+                    fake._loop.call_soon_threadsafe(ended.set)
+                living.result()
+
+    def _at_home(self, act: Callable[[], None]) -> None:
+        """Acts on sockets where they live, from whatever thread."""
+        if threading.get_ident() == self._thread:
+            act()
+        else:
+
+            async def there() -> None:
+                act()
+
+            asyncio.run_coroutine_threadsafe(there(), self._loop).result()
 
     @property
     def base_url(self) -> str:
@@ -168,13 +214,13 @@ class FakeClaude:
         )
         if fault.kind == "refused":
             self.api.script.faults.remove(fault)
-            self._server.refuse()
+            self._at_home(self._server.refuse)
         return fault
 
     def recover(self) -> None:
         """Nothing fails any more."""
         self.api.script.faults.clear()
-        self._server.accept()
+        self._at_home(self._server.accept)
 
     # --- what it was asked
 

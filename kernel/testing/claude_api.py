@@ -19,6 +19,7 @@ from kernel.testing.claude_http import Gone, Request, Response, json_response, s
 from kernel.testing.claude_limits import Limits
 from kernel.testing.claude_models import Models, page
 from kernel.testing.claude_record import Asked, Record, Seen, body_key, prompt_key
+from kernel.testing.claude_stream import events
 from kernel.testing.claude_usage import PromptCache, measure
 
 _ROUTES = [
@@ -43,6 +44,9 @@ _MESSAGES = {
     "500": "Internal server error",
     "529": "Overloaded",
 }
+_SMALL = 32_000_000
+_LIMITS = {"batch_create": 256_000_000}
+"""Bytes of a request."""
 Operation = Callable[[Request, Seen, str], Awaitable[Response]]
 
 
@@ -91,10 +95,18 @@ class Api:
             if wrong_method:
                 raise ApiError(405, "Method Not Allowed")
             self._authorise(request)
+            if request.too_large or len(request.body) > _LIMITS.get(seen.operation, _SMALL):
+                raise ApiError(413, "Request exceeds the maximum allowed number of bytes.")
             operation: Operation = getattr(self, f"_{seen.operation}")
             response = await operation(request, seen, argument)
         except ApiError as error:
             response = json_response(error.body(seen.request_id), error.status, error.headers)
+        except (Gone, OSError):
+            raise
+        except Exception as error:  # noqa: BLE001 - a test's function may raise anything
+            self.record.errors.append(error)
+            broken = ApiError(500, f"The fake or the test's function broke: {error!r}")
+            response = json_response(broken.body(seen.request_id), 500)
         if fault:
             _after(fault, response)
         return response
@@ -138,6 +150,9 @@ class Api:
         message = self.answerer.message(asked, params, model, fault.kind if fault else "")
         self.limits.settle(params["max_tokens"], message["usage"])
         asked.outcome = fault.kind if fault else "answered"
+        if params.get("stream"):
+            headers["content-type"] = "text/event-stream; charset=utf-8"
+            return Response(headers=headers, lines=events(message))
         return json_response(message, headers=headers)
 
     async def _count_tokens(self, request: Request, seen: Seen, _: str) -> Response:

@@ -42,8 +42,8 @@ def check_message(params: Any, models: Models, *, batched: bool = False) -> Fake
             f"{limit} > {model.max_tokens}, which is the maximum allowed number of output tokens "
             f"for {model.id}",
         )
-    if params.get("stream"):
-        raise Invalid("stream", "not allowed in batches" if batched else "the fake does not stream")
+    if batched and params.get("stream"):
+        raise Invalid("stream", "not allowed in batches")
     if batched and params.get("speed"):
         raise Invalid("speed", "not allowed in batches")
     if batched and not model.batch:

@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
-_BODY_LIMIT = 256 * 1024 * 1024
+_BODY_LIMIT = 256_000_000
 _PIECE = 256 * 1024
 
 
@@ -33,6 +33,8 @@ class Request:
     headers: dict[str, str]
     """Names in lower case."""
     body: bytes
+    too_large: bool = False
+    """More than any operation takes: the body was not read."""
 
 
 @dataclass(slots=True)
@@ -117,7 +119,11 @@ class HttpServer:
     async def _accept(self, listener: socket.socket) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            peer, _ = await loop.sock_accept(listener)
+            try:
+                peer, _ = await loop.sock_accept(listener)
+            except OSError:  # the client is gone again, or there are no more files for now
+                await asyncio.sleep(0.05)
+                continue
             peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             reader, writer = await asyncio.open_connection(sock=peer)
             task = asyncio.create_task(self._connection(reader, writer))
@@ -165,14 +171,16 @@ async def read_request(reader: asyncio.StreamReader) -> Request | None:
         length = int(headers.get("content-length", 0))
     except ValueError as error:
         raise Gone from error
-    if length > _BODY_LIMIT:
-        raise Gone
-    if headers.get("transfer-encoding", "").lower() == "chunked":
-        body = await _chunks(reader)
-    else:
-        body = await reader.readexactly(length) if length else b""
     url = urlsplit(target)
-    return Request(method, url.path, dict(parse_qsl(url.query)), headers, body)
+    request = Request(method, url.path, dict(parse_qsl(url.query)), headers, b"")
+    if length > _BODY_LIMIT:
+        # What is not read cannot be followed by another request.
+        request.too_large, headers["connection"] = True, "close"
+    elif headers.get("transfer-encoding", "").lower() == "chunked":
+        request.body = await _chunks(reader)
+    elif length:
+        request.body = await reader.readexactly(length)
+    return request
 
 
 async def _chunks(reader: asyncio.StreamReader) -> bytes:

@@ -76,8 +76,10 @@ class Limits:
             self._buckets["input_tokens"].level += usage["cache_read_input_tokens"]
 
     def _headers(self) -> dict[str, str]:
+        read, written = self._buckets["input_tokens"], self._buckets["output_tokens"]
+        both = _Bucket(read.limit + written.limit, read.level + written.level, read.at)
         told = {}
-        for name, bucket in self._buckets.items():
+        for name, bucket in {**self._buckets, "tokens": both}.items():
             start = f"anthropic-ratelimit-{name.replace('_', '-')}"
             full = self._now() + timedelta(seconds=math.ceil(bucket.seconds_until(bucket.limit)))
             told[f"{start}-limit"] = str(bucket.limit)

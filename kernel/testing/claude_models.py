@@ -119,6 +119,8 @@ def _all() -> list[FakeModel]:
         replace(sonnet, id="claude-sonnet-5", display_name="Claude Sonnet 5"),
         replace(opus, id="claude-opus-5", display_name="Claude Opus 5"),
         replace(opus, id="claude-opus-4-8", display_name="Claude Opus 4.8"),
+        replace(old, id="claude-haiku-4-5-20251001"),
+        replace(ends, id="claude-sonnet-4-5-20250929"),
     ]
     return [haiku, sonnet, opus, fable, *others, old, ends, gone]
 

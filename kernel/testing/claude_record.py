@@ -99,6 +99,9 @@ class Record:
     totals: Counter[str] = field(default_factory=Counter)
     """HTTP requests by operation, and `prompts`."""
 
+    errors: list[Exception] = field(default_factory=list)
+    """What a test's function raised; the fake raises the first of them when it ends."""
+
     def begin(self, request: Request, operation: str, request_id: str) -> Seen:
         """Notes a request as it comes."""
         self.in_flight += 1
@@ -170,6 +173,8 @@ def _words(content: Any) -> str:
 
 def prompt_key(params: Any) -> bytes:
     """A short hash of parameters, whatever the order of their names: clients write it as they like."""
+    if isinstance(params, dict):
+        params = {name: value for name, value in params.items() if name != "stream"}
     return body_key(msgspec.json.encode(params, order="deterministic"))
 
 

@@ -160,6 +160,15 @@ async def test_listed_newest_first_in_pages(client: AsyncAnthropic) -> None:
     assert [batch.id for batch in page.data] == made[:2:-1] and page.has_more
 
 
+async def test_the_queue_is_full(client: AsyncAnthropic, fake_claude: FakeClaude) -> None:
+    fake_claude.batches.queue = 5
+    first = await client.messages.batches.create(requests=rows(3))
+    with pytest.raises(anthropic.RateLimitError):
+        await client.messages.batches.create(requests=rows(3))
+    await results(client, first.id)
+    assert await client.messages.batches.create(requests=rows(3))
+
+
 async def test_deleted_when_ended(client: AsyncAnthropic) -> None:
     batch = await client.messages.batches.create(requests=rows(1))
     with pytest.raises(anthropic.BadRequestError):

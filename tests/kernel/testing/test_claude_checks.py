@@ -125,7 +125,6 @@ async def test_unions_are_counted(client: AsyncAnthropic, count: int, taken: boo
         ({"output_config": {"effort": "extreme"}}, "output_config.effort"),
         ({"output_config": {"format": {"type": "json"}}}, "output_config.format.type"),
         ({"metadata": {"email": "a@b.c"}}, "metadata"),
-        ({"stream": True}, "stream"),
         (
             {"system": [{"type": "text", "text": "x", "cache_control": {"type": "ephemeral"}}] * 5},
             "A maximum of 4 blocks",
@@ -182,3 +181,10 @@ async def test_paths_and_bodies_that_are_none(
     with pytest.raises(anthropic.BadRequestError, match="not valid JSON"):
         await client.post("/v1/messages", cast_to=object, content=b"{")
     assert not fake_claude.asked
+
+
+async def test_bodies_that_are_too_large(client: AsyncAnthropic, fake_claude: FakeClaude) -> None:
+    with pytest.raises(anthropic.ContentTooLargeError):
+        await client.messages.create(**asking("x" * 32_000_000))
+    assert not fake_claude.asked
+    assert value(await client.messages.create(**asking("a customer")))

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
 
 import anthropic
 import pydantic
 import pytest
+from anthropic import AsyncAnthropic
 
-from kernel.testing.claude import ApiError, Asked
+from kernel.testing.claude import ApiError, Asked, FakeClaude
 from kernel.testing.claude_faults import KINDS
 from tests.kernel.testing.asking import Advice, asking, value
-
-if TYPE_CHECKING:
-    from anthropic import AsyncAnthropic
-
-    from kernel.testing.claude import FakeClaude
 
 
 async def test_refused_until_recovered(client: AsyncAnthropic, fake_claude: FakeClaude) -> None:
@@ -173,6 +168,44 @@ async def test_an_answer_function_may_refuse(
     fake_claude.answer(answer)
     with pytest.raises(anthropic.OverloadedError):
         await client.messages.create(**asking("a customer"))
+
+
+async def test_what_a_tests_function_raises_is_raised_at_the_end() -> None:
+    def answer(asked: Asked) -> str:
+        assert asked.prompt == "something else"
+        return ""
+
+    async def ask() -> None:
+        async with FakeClaude() as fake:
+            fake.answer(answer)
+            url, key = fake.base_url, fake.api_key
+            async with AsyncAnthropic(api_key=key, base_url=url, max_retries=0) as client:
+                with pytest.raises(anthropic.InternalServerError, match="AssertionError"):
+                    await client.messages.create(**asking("a customer"))
+
+    with pytest.raises(AssertionError, match="something else"):
+        await ask()
+
+
+def test_in_a_thread_of_its_own() -> None:
+    with FakeClaude.in_thread() as fake:
+        client = anthropic.Anthropic(api_key=fake.api_key, base_url=fake.base_url, max_retries=0)
+        assert value(client.messages.create(**asking("a customer")))
+        fake.fail("refused")
+        with pytest.raises(anthropic.APIConnectionError):
+            client.messages.create(**asking("a customer"))
+        fake.recover()
+        assert value(client.messages.create(**asking("a customer")))
+        batch = client.messages.batches.create(requests=[{"custom_id": "a", "params": asking("x")}])
+        assert len(list(client.messages.batches.results(batch.id))) == 1
+        assert fake.record.count() == 2
+        client.close()
+
+
+def test_a_port_that_is_taken_is_told() -> None:
+    with FakeClaude.in_thread() as fake, pytest.raises(OSError, match="in use"):
+        with FakeClaude.in_thread(port=int(fake.base_url.rsplit(":", 1)[1])):
+            pass
 
 
 async def test_faults_of_other_operations(client: AsyncAnthropic, fake_claude: FakeClaude) -> None:

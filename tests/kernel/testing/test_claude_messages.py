@@ -8,6 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal
 
 import anthropic
+import httpx2
 import pydantic
 import pytest
 
@@ -170,7 +171,7 @@ async def test_a_tool_that_must_be_used_is_used(client: AsyncAnthropic) -> None:
 async def test_headers_tell_the_request_and_the_limits(client: AsyncAnthropic) -> None:
     raw = await client.messages.with_raw_response.create(**asking("a customer"))
     assert raw.headers["request-id"].startswith("req_")
-    for unit in ("requests", "input-tokens", "output-tokens"):
+    for unit in ("requests", "tokens", "input-tokens", "output-tokens"):
         assert int(raw.headers[f"anthropic-ratelimit-{unit}-remaining"]) > 0
     assert value(await raw.parse())
 
@@ -185,3 +186,23 @@ async def test_all_is_recorded(client: AsyncAnthropic, fake_claude: FakeClaude) 
     await client.messages.create(**asking("bucket one"))
     assert [asked.prompt for asked in fake_claude.record.asked_twice()] == ["bucket one"]
     assert fake_claude.requests[0].headers["authorization"] == f"Bearer {fake_claude.api_key}"
+
+
+async def test_a_stream_comes_to_the_same_message(
+    client: AsyncAnthropic, fake_claude: FakeClaude
+) -> None:
+    whole = await client.messages.create(**asking("a customer"))
+    async with client.messages.stream(**asking("a customer")) as stream:
+        pieces = [piece async for piece in stream.text_stream]
+        final = await stream.get_final_message()
+    assert len(pieces) > 3 and json.loads("".join(pieces)) == value(final) == value(whole)
+    assert [block.type for block in final.content] == ["thinking", "text"]
+    assert final.stop_reason == "end_turn"
+    assert final.usage.output_tokens == whole.usage.output_tokens
+    fake_claude.fail("truncated")
+    async with client.messages.stream(**asking("a customer")) as stream:
+        assert (await stream.get_final_message()).stop_reason == "max_tokens"
+    fake_claude.fail("drop_midway")
+    with pytest.raises(httpx2.RemoteProtocolError):
+        async with client.messages.stream(**asking("a customer")) as stream:
+            await stream.get_final_message()
