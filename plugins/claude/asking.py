@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any
 
 from plugins.claude import budget, circuit, client, repo, setups
@@ -56,14 +56,18 @@ async def work(
     until = time.monotonic() + window
     running: dict[asyncio.Task[Outcome], Asked] = {}
     ended: list[Ended] = []
-    async with client.open_client(settings) as api:
+    async with AsyncExitStack() as stack:
+        api = None
         try:
             while True:
                 room = settings.at_once - len(running) if time.monotonic() < until else 0
                 async with ctx.transaction() as tx:
                     await store(tx, settings, ended)
                     begun, blocked = await claim(tx, settings, ids, room)
+                if begun and api is None:  # opening one takes a tenth of a second
+                    api = await stack.enter_async_context(client.open_client(settings))
                 for question, setup in begun:
+                    assert api is not None
                     said = setups.messages(question.facts, question.answer, question.wrong)
                     params = {**setup.params, "messages": said}
                     task = asyncio.create_task(_outcome(api, params, seconds, settings.retries))

@@ -141,25 +141,31 @@ async def _by_bucket(
                 for name, told in new.items()
             ],
         )
-    ids = [uuid5(campaign, name) for name in keys]
-    blocked = await asking.work(ctx, settings, list(set(ids)), WINDOW, settings.timeout)
+    ids = {name: uuid5(campaign, name) for name in set(keys)}
+    blocked = await asking.work(ctx, settings, list(ids.values()), WINDOW, settings.timeout)
     async with ctx.transaction() as tx:
-        found = await repo.load(tx, list(set(ids)))
+        found = await repo.load(tx, list(ids.values()))
         policies = await _policies(tx, found.values())
-    return [
-        _answer(found[one], blocked, policies, candidate.message_id, degraded)
-        for one, candidate in zip(ids, candidates, strict=True)
-    ]
+    paying = {one: frozenset(question.members) for one, question in found.items()}
+    given_out: dict[tuple[UUID, bool], Answer] = {}
+    answers: list[Answer] = []
+    for name, candidate in zip(keys, candidates, strict=True):
+        one = ids[name]
+        pays = candidate.message_id in paying[one]
+        if (one, pays) not in given_out:
+            given_out[one, pays] = _answer(found[one], blocked, policies, pays, degraded)
+        answers.append(given_out[one, pays])
+    return answers
 
 
 def _answer(
     question: Question,
     blocked: str,
     policies: dict[str, tuple[str, str]],
-    message_id: UUID | None = None,
+    pays: bool = True,
     degraded: str = "",
 ) -> Answer:
-    """What is known of a question, for one candidate.
+    """What is known of a question, for a candidate.
 
     The customers of a bucket's first page pay for it; those who come later have the answer for nothing,
     so that the shares of all decisions add up to what was spent.
@@ -170,7 +176,6 @@ def _answer(
         return Pending(
             reason="Claude is being asked", again_in=BATCH if question.way == "batch" else SOON
         )
-    pays = message_id is None or message_id in question.members
     policy, prompt_hash = policies[question.setup]
     note = "" if question.state == "answered" else question.fallback
     said = Envelope(

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from kernel.contracts.decisions import Action
-from plugins.claude import budget, setups
+from plugins.claude import batches, budget, setups
 from plugins.claude.client import Usage
 from plugins.claude.manifest import HAIKU, Price
-from tests.plugins.claude.shop import campaign, choose, decide, spend
+from tests.plugins.claude.shop import campaign, choose, decide, spend, step
 
 if TYPE_CHECKING:
     from kernel.tenancy.core import Core
@@ -45,9 +45,12 @@ async def test_near_the_budget_customers_are_decided_by_bucket_then_by_rules(
     # Tokens read cost the same from the cache or not, so that each question costs about as much.
     dear = Price(input=1.0, output=0.0, cache_write=1.0, cache_read=1.0)
     most = price_of_one(dear)
-    settings = {"at_once": 1, "price_decide": msgspec.to_builtins(dear)}
+    settings = {"direct_below": 0, "batch_share": 1.0, "price_decide": msgspec.to_builtins(dear)}
     await choose(core, mode="per_customer", daily_budget=most * 4 / 1e6, **settings)
     proposed = await campaign(core, 12)
+    await step(core)
+    await step(core)  # a batch of as many as there is money for, and the others are told
+    await batches.run(await core.detached("alpha"), {})  # it cost less than was set aside
     records = await decide(core, proposed)
     assert len(records) == 12
     ways = [(record.plugin, record.decision.policy, record.decision.fallback) for record in records]

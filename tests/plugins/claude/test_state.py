@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from kernel.contracts.errors import InvalidConfig, Unavailable
 from plugins.claude import checking, circuit, jobs, panels, repo
@@ -146,3 +148,25 @@ async def test_old_questions_are_forgotten(core: Core, fake: FakeClaude) -> None
         assert await ctx.db.fetchval("SELECT count(*) FROM claude_question") == 0
         assert await ctx.db.fetchval("SELECT count(*) FROM claude_setup") == 0
         assert await ctx.db.fetchval("SELECT spent_micros FROM claude_spend") > 0
+
+
+async def test_the_panel_shows_it_and_escapes_it(core: Core, fake: FakeClaude) -> None:
+    await choose(core, mode="bucketed", open_after=1)
+    await decide(core, await campaign(core, 2))
+    page = Environment(
+        loader=FileSystemLoader(Path(panels.__file__).parent / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+    ).get_template(panels.STATE.template)
+    async with core.tenant_scope("alpha") as ctx:
+        await circuit.failed(ctx, ClaudeSettings(open_after=1), "<script>")
+        await ctx.db.execute(
+            "INSERT INTO claude_model VALUES ('alpha', 'claude-haiku-5-5', false, 'it was retired', now())"
+        )
+        text = page.render(**await panels.state(ctx, None))
+    for said in ("one question for each kind of customer", "of 5.00 US dollars", "it was retired"):
+        assert said in text
+    assert "&lt;script&gt;" in text and "<script>" not in text
+    async with core.tenant_scope("bravo") as bravo:
+        shown = await panels.state(bravo, None)
+    assert (shown["days"], shown["models"], shown["circuit"]) == ([], [], None)
