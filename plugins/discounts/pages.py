@@ -108,6 +108,15 @@ async def counts(ctx: Context) -> dict[str, int]:
     return dict.fromkeys(STATES, 0) | {row["state"]: row["codes"] for row in rows}
 
 
+async def open_codes(ctx: Context) -> int:
+    """How many codes can still be used, or are about to be sent."""
+    count: int = await ctx.db.fetchval(
+        "SELECT count(*) FROM discounts_code WHERE tenant_id = $1 AND state IN ('reserved', 'sent')",
+        ctx.tenant.id,
+    )
+    return count
+
+
 async def of_campaign(ctx: Context, campaign_id: UUID) -> list[Any]:
     """offer, codes, reserved (of those still open), used, settled: one row an offer."""
     return await ctx.db.fetch(
