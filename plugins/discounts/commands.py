@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from kernel.sdk import NotFound
+from kernel.sdk import Formats, NotFound
 
 
 @click.command()
@@ -35,7 +35,7 @@ async def _lines(core: Any, tenant: str, limit: int) -> list[str]:
                 f"The plugin discounts is not enabled for `{tenant}`.",
                 "Enable it in the tenant's tenant.toml.",
             )
-        unit = ctx.tenant.currency
+        unit, formats = ctx.tenant.currency, Formats(ctx)
         told = [f"Budgets, in {unit}"]
         for one in await budget.lines(ctx, ctx.settings(DiscountsSettings)):
             left = (
@@ -55,6 +55,6 @@ async def _lines(core: Any, tenant: str, limit: int) -> list[str]:
         for row in found[:limit]:
             told.append(
                 f"  {row.code:<26} {row.words(unit):>10}  {row.state:<9} {row.campaign_type:<12} "
-                f"set aside {row.reserved:,.2f}, until {row.expires_at:%Y-%m-%d}"
+                f"set aside {row.reserved:,.2f}, until {formats.day(row.last_at)}"
             )
     return told

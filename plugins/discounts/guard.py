@@ -58,7 +58,7 @@ async def adjust(
     for place, candidate in asking.items():
         ask = asks[place] = _ask(given, decisions[place])
         who = candidate.customer_id
-        known = _known(candidate, past.get(who), shares.get(who))
+        known = _known(ctx, candidate, past.get(who), shares.get(who))
         grant = None
         old = made.get(candidate.message_id)
         limits.size(ask, known, s)
@@ -130,12 +130,15 @@ def _ask(given: DecideContext, decision: Guarded) -> Ask:
     return Ask(action=action, listed=listed, currency=given.tenant.currency)
 
 
-def _known(candidate: Candidate, past: Any, share: float | None) -> Known:
+def _known(ctx: Context, candidate: Candidate, past: Any, share: float | None) -> Known:
     if past is None:
         return Known(features=candidate.features, cost_share=share)
+    until = past["open_until"]
+    if until is not None:
+        until = (until - timedelta(seconds=1)).astimezone(ZoneInfo(ctx.tenant.timezone))
     return Known(
         features=candidate.features,
-        open_until=past["open_until"],
+        open_until=until,
         last_at=past["last_at"],
         offers=past["offers"],
         cost_share=share,

@@ -26,7 +26,7 @@ class Known(Frozen):
 
     features: dict[str, Scalar]
     open_until: datetime | None = None
-    """The end of a code of theirs that is still valid."""
+    """The last second of a code of theirs that is still open, in the tenant's zone."""
     last_at: datetime | None = None
     """Their last offer."""
     offers: int = 0

@@ -31,7 +31,8 @@ _PAGE = """
 SELECT d.*, coalesce(nullif(trim(c.first_name || ' ' || c.last_name), ''), c.email) AS customer
 FROM (
   SELECT d.id, d.code, d.offer, d.state, d.customer_id, d.message_id, d.campaign_id, d.campaign_type,
-    d.reserved, d.settled, d.granted_at, d.expires_at, d.used_at, d.reason
+    d.reserved, d.settled, d.granted_at, d.used_at, d.reason,
+    d.expires_at - interval '1 second' AS last_at
   FROM discounts_code d WHERE d.tenant_id = $1 AND d.id < $2 AND d.state = ANY($3::text[]) {wanted}
   ORDER BY d.id DESC LIMIT $4
 ) d
@@ -55,9 +56,10 @@ class Row(Frozen):
     reserved: Decimal
     settled: Decimal
     granted_at: datetime
-    expires_at: datetime
     used_at: datetime | None
     reason: str
+    last_at: datetime
+    """The last second in which it can be used."""
     customer: str | None
 
     def words(self, currency: str) -> str:
@@ -108,6 +110,15 @@ async def counts(ctx: Context) -> dict[str, int]:
     return dict.fromkeys(STATES, 0) | {row["state"]: row["codes"] for row in rows}
 
 
+async def open_codes(ctx: Context) -> int:
+    """How many codes can still be used, or are about to be sent."""
+    count: int = await ctx.db.fetchval(
+        "SELECT count(*) FROM discounts_code WHERE tenant_id = $1 AND state IN ('reserved', 'sent')",
+        ctx.tenant.id,
+    )
+    return count
+
+
 async def of_campaign(ctx: Context, campaign_id: UUID) -> list[Any]:
     """offer, codes, reserved (of those still open), used, settled: one row an offer."""
     return await ctx.db.fetch(
@@ -123,7 +134,8 @@ async def of_campaign(ctx: Context, campaign_id: UUID) -> list[Any]:
 async def of_message(ctx: Context, message_id: UUID) -> Any:
     """The code of a message, or None."""
     return await ctx.db.fetchrow(
-        """SELECT code, offer, state, reserved, settled, granted_at, expires_at, used_at, reason
+        """SELECT code, offer, state, reserved, settled, granted_at, used_at, reason,
+             expires_at - interval '1 second' AS last_at
            FROM discounts_code WHERE tenant_id = $1 AND message_id = $2""",
         ctx.tenant.id,
         message_id,

@@ -16,11 +16,10 @@ PATH = "/app/x/discounts"
 
 async def budgets(ctx: Context, _: object) -> dict[str, Any]:
     """What offers of today and of this month cost, beside what they may."""
-    counts = await pages.counts(ctx)
     return {
         "f": Formats(ctx),
         "lines": await budget.lines(ctx, ctx.settings(DiscountsSettings)),
-        "open": counts["reserved"] + counts["sent"],
+        "open": await pages.open_codes(ctx),
         "path": PATH,
     }
 
