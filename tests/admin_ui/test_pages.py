@@ -24,7 +24,7 @@ async def test_every_page_of_a_working_shop(shop: Core, client: Browser) -> None
         f"/app/campaigns/{campaign.id}/messages?place=waiting",
         f"/app/campaigns/{campaign.id}/messages?place=unknown",
         f"/app/campaigns/{campaign.id}/copy",
-        f"/app/campaigns/{campaign.id}/copy/plain",
+        f"/app/campaigns/{campaign.id}/copy/professional",
         *[f"/app/messages/{mail.id}" for mail in mails],
         "/app/customers",
         "/app/customers?q=byr",
