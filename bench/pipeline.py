@@ -122,8 +122,7 @@ async def baseline(core: Core, mail: object, size: int) -> float:
 
 async def empty(core: Core) -> None:
     """Leave nothing but the tenant."""
-    async with core.pool.unit_of_work(role=None) as unit:
-        await unit.execute(database.EMPTY)
+    await database.empty(core.pool)
     await add_tenant(core, "bench", PLUGINS)
 
 

@@ -56,7 +56,7 @@ class Story(Frozen):
         told += map(words.change, record.changes)
         if record.grant:
             told.append(words.grant(record.grant))
-        if self.state in STOPPED:
+        if self.state in STOPPED and not self.reason.startswith("expired"):
             told.append(f"The law and the caps did not allow it: {self.reason}")
         elif record.action.send:
             told.append("No law and no cap stood against it when it was decided.")

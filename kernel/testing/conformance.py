@@ -21,7 +21,7 @@ from types import ModuleType
 from typing import Any
 
 from kernel.contracts.base import canonical, new_id
-from kernel.contracts.decisions import DecideContext
+from kernel.contracts.decisions import Candidate, DecideContext, Decision, Guarded, Option
 from kernel.contracts.events import (
     CampaignFinished,
     CampaignProposed,
@@ -34,7 +34,9 @@ from kernel.contracts.events import (
     OrderPlaced,
 )
 from kernel.pipeline import compose, features
+from kernel.pipeline.decide import nonsense
 from kernel.pipeline.frames import possible
+from kernel.pipeline.guard import UNTOLD, settle
 from kernel.plugboard.checking import check_module
 from kernel.plugboard.parts import Failure
 from kernel.tenancy.scope import TenantScope
@@ -61,7 +63,7 @@ async def check_behaviour(ctx: TenantScope, name: str, events: Sequence[Event] =
     """The installed plugin keeps the contracts of its hooks, jobs and handlers for a small shop.
 
     Checked: batches of none, one and several get as many answers; decisions depend on their
-    arguments alone; slots and headers of others are kept; handlers, jobs that run by themselves
+    arguments alone, and guardrails narrow them; slots and headers of others are kept; handlers, jobs that run by themselves
     and `tenant_enabled` may run twice; what is erased is gone from the export. Nothing of it
     stays in the database.
 
@@ -75,7 +77,7 @@ async def check_behaviour(ctx: TenantScope, name: str, events: Sequence[Event] =
     async with _undone(ctx):
         with kit.catching():
             shop = await _shop(kit)
-            for check in (_decides, _rules, _fills, _lives, _handles, _works, _forgets):
+            for check in (_decides, _guards, _rules, _fills, _lives, _handles, _works, _forgets):
                 await check(kit, shop, events)
     _refuse(kit.faults)
 
@@ -164,9 +166,7 @@ async def _shop(kit: _Kit) -> _Shop:
     return shop
 
 
-async def _decides(kit: _Kit, shop: _Shop, events: Sequence[Event]) -> None:
-    if not kit.has("decide") or not shop.batch:
-        return
+async def _given(kit: _Kit, shop: _Shop) -> tuple[DecideContext, list[Candidate]]:
     frame = DecideContext(
         tenant=kit.ctx.tenant,
         campaign=shop.campaign,
@@ -178,10 +178,19 @@ async def _decides(kit: _Kit, shop: _Shop, events: Sequence[Event]) -> None:
         features.Row(message_id=m.id, customer_id=m.customer_id, step=m.step) for m in shop.batch
     ]
     people = await features.people(kit.ctx, shop.campaign, rows)
-    candidates = [person.candidate for person in people]
+    return frame, [person.candidate for person in people]
+
+
+async def _decides(kit: _Kit, shop: _Shop, events: Sequence[Event]) -> None:
+    if not kit.has("decide") or not shop.batch:
+        return
+    frame, candidates = await _given(kit, shop)
 
     async def ask(some: list[Any]) -> list[bytes]:
         found = await kit.board.first("decide", kit.only, "candidates", some, ctx=frame)
+        for answer in filter(None, found):
+            if problem := nonsense(answer.value, {}):
+                kit.fault("decide", f"answered nonsense: {problem}")
         return [canonical(answer.value) if answer else b"" for answer in found]
 
     together = await ask(candidates)
@@ -190,6 +199,23 @@ async def _decides(kit: _Kit, shop: _Shop, events: Sequence[Event]) -> None:
     alone = [(await ask([candidate]))[0] for candidate in candidates]
     if together != alone:
         kit.fault("decide", "it answers differently for one candidate alone; a replay would fail")
+
+
+async def _guards(kit: _Kit, shop: _Shop, events: Sequence[Event]) -> None:
+    if not kit.has("adjust_decisions") or not shop.batch:
+        return
+    frame, [candidate, *_] = await _given(kit, shop)
+    for action in frame.actions:
+        option = Option(action=action, probability=1.0)
+        asked = Decision(chosen=action, options=(option,), reasons=("a test",), policy="kit/1")
+        before = Guarded(decision=asked, action=action)
+        [after] = await kit.board.chain(
+            "adjust_decisions", kit.only, "decisions", [before],
+            ctx=kit.ctx, given=frame, candidates=[candidate],
+        )  # fmt: skip
+        for change in settle(frame, before, after, kit.only).changes:
+            if change.guardrail in ("narrowing", UNTOLD):
+                kit.fault("adjust_decisions", change.reason)
 
 
 async def _rules(kit: _Kit, shop: _Shop, events: Sequence[Event]) -> None:

@@ -272,6 +272,23 @@ FILES: tuple[File, ...] = (
         ),
     ),
     File(
+        name="advice",
+        about="What was asked for decisions, of whom and at what cost. It names no customer.",
+        sql="FROM pipeline_advice a WHERE a.tenant_id = $1 ORDER BY a.at, a.id",
+        columns=(
+            ("advice", "a.id", "uuid", "Its id, as the records of decisions have it."),
+            ("campaign", "a.campaign_id", "uuid", "The campaign for which it was first asked."),
+            ("at", "a.at", AT, "When."),
+            ("plugin", "a.plugin", "text", "Who asked."),
+            ("model", "a.model", "text", "Which model answered."),
+            ("answer", "a.answer", "text", "The answer as it came."),
+            ("fallback", "a.fallback", "text", "Why there is none, if there is none."),
+            ("tokens", "a.tokens", "int", "Tokens used."),
+            ("cost_micros", "a.cost_micros", "bigint", "Cost in millionths of a US dollar."),
+            ("shared", "a.shared", "int", "Among how many customers it is shared."),
+        ),
+    ),
+    File(
         name="events",
         about="What happened, in the order in which it became known.",
         sql="FROM events_event e WHERE e.tenant_id = $1 ORDER BY e.id",

@@ -34,6 +34,23 @@ async def decide(candidates):
     chosen = Action(send=len(candidates) > 1)
     return [Decision(chosen=chosen, options=(), reasons=("r",), policy="p")] * len(candidates)
 """,
+    "decide: answered nonsense: the probabilities sum to 0": """
+@hookimpl
+async def decide(candidates):
+    return [Decision(chosen=Action(send=False), options=(), reasons=(), policy="p")] * len(candidates)
+""",
+    "adjust_decisions: A guardrail may narrow what was decided; this would widen it": """
+from msgspec.structs import replace
+@hookimpl
+async def adjust_decisions(decisions):
+    return [replace(one, action=replace(one.action, offer="percent/90")) for one in decisions]
+""",
+    "adjust_decisions: A guardrail changed this and did not say why": """
+from msgspec.structs import replace
+@hookimpl
+async def adjust_decisions(decisions):
+    return [replace(one, action=Action(send=False)) for one in decisions]
+""",
     "compliance_rules: Nonsense: answered 1 items where 0 were asked for": """
 @hookimpl
 async def compliance_rules(batch):
