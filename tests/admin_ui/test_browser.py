@@ -61,7 +61,7 @@ async def _pages(core: Core, waiting: str) -> dict[str, str]:
         "campaign-finished": f"/app/campaigns/{done.id}",
         "messages": f"/app/campaigns/{waiting}/messages",
         "copy": f"/app/campaigns/{waiting}/copy",
-        "edit": f"/app/campaigns/{waiting}/copy/plain",
+        "edit": f"/app/campaigns/{waiting}/copy/professional",
         "message": f"/app/messages/{mail.id}",
         "decision": f"/app/decisions/{decision}?replay=true",
         "customers": "/app/customers",

@@ -54,6 +54,9 @@ def test_thanks_for_what_there_was() -> None:
     assert opening(0) == "Thank you for signing up."
     assert opening(1) == "Thank you for your first order with us."
     assert opening(2) == "Thank you for your orders with us."
+    assert opening(1, "de-DE") == "Danke für Ihre erste Bestellung bei uns."
+    assert opening(7, "fr") == "Merci pour vos commandes chez nous."
+    assert opening(0, "sv") == "Thank you for signing up."
 
 
 @pytest.mark.parametrize(

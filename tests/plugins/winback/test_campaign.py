@@ -44,6 +44,20 @@ def test_when_the_last_order_was(last: datetime | None, words: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("locale", "told"),
+    [
+        ("de-AT", "im März"),
+        ("fr", "en mars"),
+        ("FR-ca", "en mars"),
+        ("sv", "in March"),
+        ("", "in March"),
+    ],
+)
+def test_when_in_the_customers_language(locale: str, told: str) -> None:
+    assert when(datetime(2026, 3, 2, tzinfo=UTC), NOW, BERLIN, locale) == told
+
+
+@pytest.mark.parametrize(
     "name", ["Ada", "<script>alert(1)</script>", "{{ shop_name }}", "", "A\r\nB: c"]
 )
 @pytest.mark.parametrize("tone", words.CALM)
