@@ -1,8 +1,11 @@
 import re
 
 import pytest
+from msgspec import structs
 
-from kernel.pipeline import campaigns, why
+from kernel.contracts.base import canonical, new_id
+from kernel.contracts.decisions import Action, Change
+from kernel.pipeline import campaigns, explorer, why
 from kernel.profiles import repo
 from kernel.tenancy.core import Core
 from tests.admin_ui.browser import HOSTILE, Browser
@@ -10,6 +13,16 @@ from tests.admin_ui.browser import HOSTILE, Browser
 COST = """INSERT INTO pipeline_advice (tenant_id, id, campaign_id, plugin, answer, model, prompt_hash,
             fallback, tokens, cost_micros, shared, at)
           VALUES ($1, gen_random_uuid(), gen_random_uuid(), 'claude', '{}', $2, 'abc', $3, $4, $5, $6, $7)"""
+
+
+ADVICE = """INSERT INTO pipeline_advice (tenant_id, id, campaign_id, plugin, answer, model, prompt_hash,
+              fallback, tokens, cost_micros, shared, at)
+            VALUES ($1, $2, $3, 'claude', $4, 'claude-a', 'abc', '', 900, 1200, 3, $5)"""
+DECISION = """INSERT INTO pipeline_decision (tenant_id, id, customer_id, occasion, campaign_id, campaign_type,
+                decided_at, send, policy, plugin, fallback, guardrails, record)
+              SELECT tenant_id, $2, customer_id, 'winback:copied/1', campaign_id, campaign_type, decided_at, send,
+                policy, plugin, fallback, ARRAY['max_percent'], $4
+              FROM pipeline_decision WHERE tenant_id = $1 AND id = $3"""
 
 
 async def test_the_funnel_obeys_the_law(shop: Core, client: Browser) -> None:
@@ -70,6 +83,36 @@ async def test_the_story_and_its_replay(shop: Core, client: Browser) -> None:
     assert "the same, byte for byte" in page
     page = await client.see(f"/app/customers/{record.customer_id}")
     assert f'href="/app/decisions/{record.id}"' in page
+
+
+async def test_what_others_wrote_is_shown_and_never_run(shop: Core, client: Browser) -> None:
+    """An answer of a model and the words of a guardrail are hostile until they are escaped."""
+    async with shop.tenant_scope("alpha") as ctx:
+        [campaign] = await campaigns.page(ctx)
+        [row, *_] = await explorer.page(ctx, explorer.Filters())
+        old = (await why.story(ctx, row.id)).record
+        advice, new = new_id(ctx.now), new_id(ctx.now)
+        await ctx.db.execute(
+            ADVICE, "alpha", advice, campaign.id, f'{{"why": "{HOSTILE[:8]}"}}', ctx.now
+        )
+        change = Change(
+            plugin="discounts",
+            guardrail="max_percent",
+            asked=Action(send=True, tone="friendly", offer="percent/90"),
+            allowed=Action(send=True, tone="friendly", offer="percent/10"),
+            reason=HOSTILE,
+            breach=True,
+        )
+        record = structs.replace(
+            old, id=new, occasion="winback:copied/1", advice=(advice,), changes=(change,)
+        )
+        await ctx.db.execute(DECISION, "alpha", new, row.id, canonical(record))
+    page = await client.see(f"/app/decisions/{new}")
+    assert HOSTILE not in page and HOSTILE[:8] not in page.partition("<main")[2]
+    assert page.count("&lt;script&gt;") >= 2
+    assert "What claude answered" in page
+    assert "offer 90\N{NO-BREAK SPACE}%" in page and "offer 10\N{NO-BREAK SPACE}%" in page
+    assert "breach" in page
 
 
 async def test_cost_and_tokens_a_day(core: Core, client: Browser, bravo: Browser) -> None:
