@@ -50,7 +50,8 @@ async def approve(
         ctx: the tenant.
         campaign_id: which.
         send_at: not before this time.
-        undo: nothing is handed over for so long, on the tenant's clock, so that `undoing.undo` can
+        undo: nothing is handed over for so long, on the machine's clock (a merchant's minute passes also
+            where the tenant's stands still), so that `undoing.undo` can
             take the approval back.
         reason: why, where it is not the merchant's own word.
         at_once: it is approved together with others, without being looked at.
@@ -71,7 +72,7 @@ async def approve(
         ctx.actor,
         send_at,
         (send_at or ctx.now) + patience(ctx, row),
-        ctx.now + undo if undo else None,
+        cast("TenantScope", ctx).core.clock.now() + undo if undo else None,
     )
     detail: dict[str, Any] = {"send_at": send_at} if send_at else {}
     await note(ctx, campaign_id, "approve", reason, detail | ({"at_once": True} if at_once else {}))

@@ -13,7 +13,7 @@ and which then is `unknown`. Leases are machine time (`now()` of Postgres), due 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from kernel.contracts.events import MessagesAccepted
 from kernel.events.outbox import emit
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kernel.contracts.context import Context
     from kernel.contracts.decisions import Verdict
     from kernel.contracts.delivery import Outgoing, Receipt
+    from kernel.tenancy.scope import TenantScope
 
 DUE = ("planned", "deferred")
 """The states in which a message may be claimed."""
@@ -47,7 +48,7 @@ ORDER BY customer_id, step FOR UPDATE
 # campaign back, stops or ends it comes before the attempt or after it, never between.
 GOING = """
 SELECT true FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2 AND status = 'sending'
-  AND (send_at IS NULL OR send_at <= $3) AND (hold_until IS NULL OR hold_until <= $3) FOR SHARE
+  AND (send_at IS NULL OR send_at <= $3) AND (hold_until IS NULL OR hold_until <= $4) FOR SHARE
 """
 
 # Every switch is looked at here, in the transaction that commits the attempt.
@@ -129,7 +130,8 @@ async def claim(
             more, of what was claimed before.
         size: how many at most.
     """
-    if not await ctx.db.fetchval(GOING, ctx.tenant.id, campaign_id, ctx.now):
+    machine = cast("TenantScope", ctx).core.clock.now()
+    if not await ctx.db.fetchval(GOING, ctx.tenant.id, campaign_id, ctx.now, machine):
         return [], 0
     rows = await ctx.db.fetch(CLAIM, ctx.tenant.id, campaign_id, ctx.now, size, state, after)
     if not rows:

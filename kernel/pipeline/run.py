@@ -69,7 +69,7 @@ WHERE c.status = 'deciding' AND (c.consult_at IS NULL OR c.consult_at <= now())
         WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
           AND m.state IN ('attempting', 'unknown') AND m.lease_until <= now())
    OR c.status = 'sending' AND c.channel <> '' AND (c.send_at IS NULL OR c.send_at <= n.now)
-      AND (c.hold_until IS NULL OR c.hold_until <= n.now)
+      AND (c.hold_until IS NULL OR c.hold_until <= $1)
       AND t.halted_at IS NULL AND s.halted_at IS NULL
       AND EXISTS (SELECT FROM pipeline_message m
         WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id

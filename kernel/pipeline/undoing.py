@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, cast
 from uuid import UUID
 
 import msgspec
@@ -14,6 +14,7 @@ from kernel.pipeline import approvals, ledger
 
 if TYPE_CHECKING:
     from kernel.contracts.context import Context
+    from kernel.tenancy.scope import TenantScope
 
 WITHIN = timedelta(minutes=1)
 """For how long an approval is held back so that it can be undone: pass it to `approvals.approve`."""
@@ -74,22 +75,22 @@ class Undoable(Frozen):
 async def lately(ctx: Context) -> list[Undoable]:
     """What this person did within WITHIN and nothing has followed since, newest first, at most 50."""
     rows = await ctx.db.fetch(
-        """SELECT a.campaign_id, c.title, a.action, a.at, a.detail ? 'at_once' AS at_once
+        """SELECT a.campaign_id, c.title, a.action, a.at, a.detail ? 'at_once' AS at_once,
+             CASE WHEN a.action = 'approve' THEN extract(epoch FROM c.hold_until - $4)
+                  ELSE extract(epoch FROM a.at - $2) END::float8 AS left
            FROM pipeline_approval a
            JOIN pipeline_campaign c ON c.tenant_id = a.tenant_id AND c.id = a.campaign_id
-           WHERE a.tenant_id = $1 AND a.at > $2 AND a.actor = $3 AND a.action IN ('approve', 'reject')
+           WHERE a.tenant_id = $1 AND a.actor = $3 AND a.action IN ('approve', 'reject')
              AND NOT EXISTS (SELECT FROM pipeline_approval n WHERE n.tenant_id = $1
                AND n.campaign_id = a.campaign_id AND n.id > a.id)
-             AND (a.action = 'reject' OR c.hold_until > $4)
+             AND (a.action = 'reject' AND a.at > $2 OR a.action = 'approve' AND c.hold_until > $4)
            ORDER BY a.id DESC LIMIT 50""",
         ctx.tenant.id,
         ctx.now - WITHIN,
         ctx.actor,
-        ctx.now,
+        cast("TenantScope", ctx).core.clock.now(),
     )
-    return [
-        Undoable(**dict(row), left=(row["at"] + WITHIN - ctx.now).total_seconds()) for row in rows
-    ]
+    return [Undoable(**dict(row)) for row in rows]
 
 
 async def tidy(ctx: Context) -> None:

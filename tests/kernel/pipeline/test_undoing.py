@@ -10,6 +10,7 @@ import pytest
 
 from kernel.contracts.errors import Conflict, NotFound
 from kernel.pipeline import approvals, campaigns, ledger, run, undoing
+from kernel.tenancy.switches import set_clock
 from tests.kernel.pipeline.trust import new_campaign, states, status
 
 if TYPE_CHECKING:
@@ -51,6 +52,25 @@ async def test_nothing_goes_out_within_the_minute_and_then_it_does(
     await run.advance(shop, "alpha")
     assert provider.accepted == [] and set(await states(shop, campaign_id)) == {"planned"}
     clock.turn(seconds=1)
+    assert await work(shop, clock) == ["alpha"]
+    await run.advance(shop, "alpha")
+    assert len(provider.accepted) == 4
+
+
+async def test_the_minute_passes_where_the_tenants_clock_stands_still(
+    shop: Core, clock: TurnedClock, provider: Provider
+) -> None:
+    campaign_id = await new_campaign(shop)
+    async with shop.tenant_scope("alpha") as ctx:
+        await set_clock(ctx, clock.now())
+    await approve(shop, campaign_id)
+    await run.advance(shop, "alpha")
+    assert provider.accepted == []
+    clock.turn(seconds=30)
+    async with shop.tenant_scope("alpha", actor="merchant") as ctx:
+        (act,) = await undoing.lately(ctx)
+    assert act.left == 30
+    clock.turn(seconds=30)
     assert await work(shop, clock) == ["alpha"]
     await run.advance(shop, "alpha")
     assert len(provider.accepted) == 4
