@@ -111,7 +111,10 @@ def settle(
         for change in after.changes[len(before.changes) :]
         if change.plugin in plugins
     ]
-    grant = after.grant if after.grant and after.grant.plugin in plugins else None
+    # Who is not written to is granted nothing.
+    grant = after.grant if after.action.send else None
+    if grant is not None and grant.plugin not in plugins:
+        grant = None
     kept = _Kept(after.action, [*before.changes, *told])
     if (allowed := narrowed(frame, before.action, after.action)) != after.action:
         kept.change(
