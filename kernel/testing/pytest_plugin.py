@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 
 
+def pytest_configure() -> None:
+    """No test asks the real Claude, whatever key this machine has."""
+    for name in [name for name in os.environ if name.startswith("ANTHROPIC_")]:
+        del os.environ[name]
+
+
 @pytest.fixture(scope="session")
 def servers(pytestconfig: pytest.Config) -> Iterator[ServerUrls]:
     """A real PostgreSQL and Valkey, shared by all test processes of this checkout."""
