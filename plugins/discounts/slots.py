@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
 ALLOWED = Verdict(outcome="allowed")
 NONE = {"offer_code": "", "offer_value": "", "offer_ends": ""}
-_MONTHS = (
-    "January", "February", "March", "April", "May", "June", "July", "August", "September", "October",
-    "November", "December",
-)  # fmt: skip
+_MONTHS = {
+    "en": "January February March April May June July August September October November December",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+}
+"""Spelt out: strftime follows the machine's language, the words of the mail do not."""
 
 
 async def fill(
@@ -32,12 +34,12 @@ async def fill(
     """`offer_code`, `offer_value` and `offer_ends`: empty in a mail without an offer."""
     made = await repo.made(ctx, [message.id for message in batch]) if batch else {}
     return [
-        msgspec.structs.replace(one, slots=one.slots | _slots(ctx, made.get(message.id)))
+        msgspec.structs.replace(one, slots=one.slots | _slots(ctx, message, made.get(message.id)))
         for message, one in zip(batch, values, strict=True)
     ]
 
 
-def _slots(ctx: Context, made: Made | None) -> dict[str, str]:
+def _slots(ctx: Context, message: Outgoing, made: Made | None) -> dict[str, str]:
     offer = offer_of(made.offer) if made is not None else None
     if made is None or offer is None:
         return NONE
@@ -45,8 +47,15 @@ def _slots(ctx: Context, made: Made | None) -> dict[str, str]:
     return {
         "offer_code": made.code,
         "offer_value": words(offer, ctx.tenant.currency),
-        "offer_ends": f"{last.day} {_MONTHS[last.month - 1]} {last.year}",
+        "offer_ends": date_in_words(last, message.recipient.locale),
     }
+
+
+def date_in_words(day: date, locale: str) -> str:
+    """`29 June 2026`, in the language of the locale, or English."""
+    language = locale[:2].lower()
+    months = _MONTHS.get(language, _MONTHS["en"]).split()
+    return f"{day.day}{'.' if language == 'de' else ''} {months[day.month - 1]} {day.year}"
 
 
 async def judge(ctx: Context, stage: str, batch: Sequence[Outgoing]) -> Sequence[Verdict]:

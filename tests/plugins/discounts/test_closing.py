@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -11,7 +12,7 @@ from kernel.sdk import MessagesAccepted, OrderPlaced, new_id
 from kernel.tenancy.core import Core
 from kernel.tenancy.scope import TenantScope
 from kernel.testing.clock import TurnedClock
-from plugins.discounts import closing
+from plugins.discounts import closing, slots
 from plugins.discounts.book import ALPHABET, LENGTH, new_code
 from plugins.discounts.plugin import erase_customer, export_customer
 from tests.plugins.discounts import asked
@@ -35,8 +36,6 @@ def placed(ctx: TenantScope, *codes: str, amount: str = "90.00", **fields: Any) 
     ],
 )
 def test_what_an_order_cost(offer: str, amount: str, currency: str, cost: str) -> None:
-    from datetime import UTC, datetime
-
     order = OrderPlaced(
         occurred_at=datetime(2026, 6, 1, tzinfo=UTC), order_id=1, customer_id=1,
         amount=Decimal(amount), currency=currency,
@@ -126,6 +125,20 @@ async def test_erased_customers_leave_counts_and_no_tie(alpha: TenantScope) -> N
     assert (await budgets(alpha))["day"] == (20.0, 0.0)
     await closing.ordered(alpha, [placed(alpha, exported["code"])])
     assert (await budgets(alpha))["day"] == (10.0, 10.0), "a code that is out is settled still"
+
+
+@pytest.mark.parametrize(
+    ("locale", "words"),
+    [
+        ("de-CH", "1. März 2026"),
+        ("fr", "1 mars 2026"),
+        ("en-GB", "1 March 2026"),
+        ("", "1 March 2026"),
+        ("sv", "1 March 2026"),
+    ],
+)
+def test_the_end_is_told_in_the_customers_language(locale: str, words: str) -> None:
+    assert slots.date_in_words(date(2026, 3, 1), locale) == words
 
 
 def test_codes_are_unique_and_cannot_be_misread() -> None:

@@ -114,7 +114,7 @@ async def test_what_was_asked_what_was_allowed_and_what_it_cost(shop: Core) -> N
         assert poor.record.action.tone == "friendly" and poor.record.grant is None
         for one in everyone:
             assert (await replay.replay(ctx, one.decision_id)).same  # type: ignore[arg-type]
-        text = (await messages.preview(ctx, everyone[0].id, "friendly.offer")).text
+        text = (await messages.preview(ctx, everyone[0].id)).text
         assert f"With {made[0]['code']} you pay 10 % less, until 29 June 2026." in text
 
     async with shop.tenant_scope("alpha") as ctx:
