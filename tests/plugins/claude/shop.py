@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
     from kernel.tenancy.core import Core
 
-QUICK = {"retries": 0, "timeout": 10.0, "explore_percent": 0.0}
+QUICK = {"retries": 0, "timeout": 10.0, "explore_percent": 0.0, "write": False}
 
 
 async def choose(core: Core, **settings: Any) -> None:
-    """Settings of alpha's claude: quick ones, and these."""
+    """Settings of alpha's claude: quick ones, which write no words, and these."""
     async with core.system_scope("test") as unit:
         await unit.execute(
             "UPDATE tenancy_plugin SET settings = $1::jsonb WHERE tenant_id = 'alpha' "

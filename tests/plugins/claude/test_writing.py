@@ -61,7 +61,7 @@ async def written(core: Core, *briefs: Brief) -> list[Any]:
 
 
 async def test_words_are_asked_for_once_and_kept(core: Core, fake: FakeClaude) -> None:
-    await choose(core)
+    await choose(core, write=True)
     fake.answer(lambda asked: {**WORDS, "subject": f"Hello, {within(asked.prompt)['tone']} friend"})
     one = await brief(core)
     other = variant(core, one.campaign, "plain")
@@ -78,7 +78,7 @@ async def test_words_are_asked_for_once_and_kept(core: Core, fake: FakeClaude) -
 async def test_what_is_told_of_a_mail_holds_nothing_of_a_customer(
     core: Core, fake: FakeClaude
 ) -> None:
-    await choose(core)
+    await choose(core, write=True)
     fake.answer(WORDS)  # which lack the offer's slots: what is asked is what counts here
     await written(core, await brief(core, language="de", offer=True, offer_ends=True))
     asked = fake.asked[0]
@@ -103,7 +103,7 @@ async def test_what_is_told_of_a_mail_holds_nothing_of_a_customer(
 async def test_none_with_the_reason(
     core: Core, fake: FakeClaude, kind: str | int, reason: str
 ) -> None:
-    await choose(core)
+    await choose(core, write=True)
     fake.fail(kind, times=1000)
     [made] = await written(core, await brief(core))
     assert isinstance(made, Written)
@@ -127,7 +127,7 @@ async def test_none_with_the_reason(
 async def test_what_the_kernel_would_refuse_is_asked_for_again(
     core: Core, fake: FakeClaude, spoiled: dict[str, str]
 ) -> None:
-    await choose(core)
+    await choose(core, write=True)
     fake.answer(
         lambda asked: WORDS if "could not be used" in asked.prompt else {**WORDS, **spoiled}
     )
@@ -142,7 +142,7 @@ async def test_what_the_kernel_would_refuse_is_asked_for_again(
 
 
 async def test_without_a_budget_or_when_switched_off(core: Core, fake: FakeClaude) -> None:
-    await choose(core, daily_budget=0.0)
+    await choose(core, write=True, daily_budget=0.0)
     one = await brief(core)
     [made] = await written(core, one)
     assert made.copy is None
