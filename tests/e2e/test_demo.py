@@ -80,11 +80,12 @@ def check_summary(first: dict[str, Any]) -> None:
     check_law(first)
     assert first["customers"] >= 300
     assert first["decisions"] > 100 and first["messages"] > 50
-    assert 0 < first["seconds"] < 100
+    assert first["seconds"] > 0
     assert all(campaign["unknown"] == campaign["failed"] == 0 for campaign in first["campaigns"])
     states = {campaign["status"] for campaign in first["campaigns"]}
     assert {"rejected", "finished"} <= states
-    assert {campaign["type"] for campaign in first["campaigns"]} == {"welcome", "winback"}
+    types = {campaign["type"] for campaign in first["campaigns"]}
+    assert types >= {"welcome", "winback", "recommend"}
 
 
 def check_told(told: str) -> None:
