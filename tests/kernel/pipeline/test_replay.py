@@ -107,7 +107,7 @@ async def test_the_story_tells_what_was_asked_and_allowed(thinking: Core) -> Non
         "Known: no order since the customer became known 2 days ago; no mail yet",
         "second could write today too",
         "friendly (alone or with 10 % off, 20 % off)",
-        "urgent (only with 10 % off, percent/20)",
+        "urgent (only with 10 % off, 20 % off)",
         "oracle/1 (oracle 1.0.0) chose to send, friendly tone, with 20 % off, 75% sure.",
         "The oracle said friendly percent/20.",
         "Guardrail cool_down (warden): asked to send, friendly tone, with 20 % off; allowed ",
