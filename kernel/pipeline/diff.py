@@ -81,13 +81,19 @@ async def diff(
         progress: is told how many are done.
 
     Raises:
-        InvalidInput: a plugin is not installed.
+        InvalidInput: a plugin is not installed, or decides nothing.
         InvalidConfig: it has no such setting, or the value is not valid.
     """
     board = scope.core.board
     for name in settings:
         if name not in board.plugins:
             raise InvalidInput(f"There is no plugin `{name}`.", "See `mailwright plugins list`.")
+        if not board.plans("decide", frozenset({name})).steps:
+            raise InvalidInput(
+                f"The plugin `{name}` decides nothing, so nothing would differ here.",
+                "Try settings of a decider, such as rules. What guardrails allow rests on budgets and "
+                "orders that have moved since.",
+            )
     after, last = since, UUID(int=0)
     done, same = 0, 0
     shifts, cannot = Counter[tuple[str, str]](), Counter[str]()

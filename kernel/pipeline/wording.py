@@ -62,7 +62,7 @@ def problems(
     Args:
         copy: the words.
         slots: all that may be used (`Brief.slots`).
-        offer: whether the variant tells of an offer; then its code and value must be in the body.
+        offer: whether the variant tells of an offer; then its code, value and end must be in the body.
         offer_ends: whether that offer really ends; only then may the words sound urgent.
         language: `en`, `de` or `fr`: how its sentences are measured. Claims are found in all three.
     """
@@ -165,6 +165,8 @@ def _body(body: str, offer: bool, language: str) -> Iterator[str]:
     used = set(SLOT.findall(body))
     if offer and not {"offer_code", "offer_value"} <= used:
         yield "The body must hold {{ offer_code }} and {{ offer_value }}, or nobody learns of the offer."
+    elif offer and "offer_ends" not in used:
+        yield "The body must hold {{ offer_ends }}, in a sentence that goes where the offer has no end."
     plain = _plain(body)
     words = _WORD.findall(plain)
     least, most = WORDS

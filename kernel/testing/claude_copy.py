@@ -60,7 +60,8 @@ def words(name: str, dice: random.Random, brief: Brief, limit: int | None = None
         if product := _product(brief):
             parts.append(dice.choice(bank["product"]).format(slot=product))
         if brief.offer:
-            parts.append(dice.choice(bank["offer"]))
+            ends = f" {dice.choice(bank['ends'])}" if "offer_ends" in brief.slots else ""
+            parts.append(dice.choice(bank["offer"]) + ends)
         text = "\n\n".join(parts)
     return text if limit is None or len(text) <= limit else _shortened(text, limit)
 

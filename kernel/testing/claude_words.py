@@ -49,6 +49,7 @@ LANGUAGES: dict[str, dict[str, tuple[str, ...]]] = {
             "With the code {{ offer_code }} we take {{ offer_value }} off your next order.",
             "There is something in it for you: {{ offer_value }} off with the code {{ offer_code }}.",
         ),
+        "ends": ("It is valid until {{ offer_ends }}.",),
         "reason": (
             "The customer has bought at a steady pace and is due for a note.",
             "Recent visits show an interest in what this campaign offers.",
@@ -93,6 +94,7 @@ LANGUAGES: dict[str, dict[str, tuple[str, ...]]] = {
         "offer": (
             "Mit dem Code {{ offer_code }} sparen Sie {{ offer_value }} beim nächsten Kauf.",
         ),
+        "ends": ("Er gilt bis {{ offer_ends }}.",),
     },
     "fr": {
         "subject": (
@@ -121,6 +123,7 @@ LANGUAGES: dict[str, dict[str, tuple[str, ...]]] = {
         "offer": (
             "Avec le code {{ offer_code }}, la remise est de {{ offer_value }} sur votre commande.",
         ),
+        "ends": ("Il est valable jusqu'au {{ offer_ends }}.",),
     },
 }
 """language -> kind of field -> phrases; what a language has not is taken from English."""

@@ -29,6 +29,8 @@ def decide_batch(ctx: DecideContext, candidates: Sequence[Candidate]) -> list[De
     reason that the advice gives.
     """
     settings = ctx.settings.get(MANIFEST.name) or ClaudeSettings()
+    if settings.mode == "rules":
+        return [None] * len(candidates)
     made: dict[tuple[str, int, int], Decision | None] = {}
     decisions: list[Decision | None] = []
     for candidate in candidates:

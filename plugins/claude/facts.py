@@ -37,7 +37,12 @@ def within(block: str) -> Any:
 
 def plain(text: str, longest: int = LONGEST) -> str:
     """A text from outside, in one line, cut, with e-mail addresses taken out."""
-    return _EMAIL.sub("…", _CONTROLS.sub(" ", text))[:longest]
+    return without_emails(_CONTROLS.sub(" ", text))[:longest]
+
+
+def without_emails(text: str) -> str:
+    """The text without e-mail addresses, else as it is."""
+    return _EMAIL.sub("…", text)
 
 
 def customer(candidate: Candidate, text_traits: Collection[str]) -> dict[str, Scalar]:

@@ -75,7 +75,9 @@ def told(brief: Brief) -> dict[str, object]:
         "offer": brief.offer,
         "offer_ends": brief.offer_ends,
         "slots": sorted(brief.slots),
-        "fallback": msgspec.to_builtins(own),
+        "fallback": {
+            name: facts.without_emails(text) for name, text in msgspec.to_builtins(own).items()
+        },
     }
 
 

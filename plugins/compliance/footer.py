@@ -15,8 +15,22 @@ if TYPE_CHECKING:
 
 PURPOSE = "compliance/unsubscribe"
 PATH = "u/"
-MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September",
-          "October", "November", "December")  # fmt: skip
+MONTHS = {
+    "en": "January February March April May June July August September October November December",
+    "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
+    "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
+}
+SUBSCRIBED = {
+    "en": "You receive this e-mail because you subscribed to news from {shop}{when}.",
+    "de": "Sie erhalten diese E-Mail, weil Sie{when} Neuigkeiten von {shop} abonniert haben.",
+    "fr": "Vous recevez cet e-mail car vous avez souscrit aux nouvelles de la boutique {shop}{when}.",
+}
+CUSTOMER = {
+    "en": "You receive this e-mail because you are a customer of {shop}.",
+    "de": "Sie erhalten diese E-Mail, weil Sie Kundin oder Kunde von {shop} sind.",
+    "fr": "Vous recevez cet e-mail car vous êtes cliente ou client de la boutique {shop}.",
+}
+ON = {"en": " on ", "de": " am ", "fr": " le "}
 
 
 def link(ctx: Context, message: Outgoing) -> str:
@@ -54,13 +68,20 @@ def fill(
 
 
 def reason(person: Recipient, shop: str, zone: tzinfo) -> str:
-    """Why this person gets this mail, in one true sentence; the date is that of the shop's zone."""
+    """Why this person gets this mail, in one true sentence in their language, else in English; the date
+    is that of the shop's zone.
+    """
+    language = person.locale[:2].lower()
+    language = language if language in MONTHS else "en"
     if person.email_consent != "subscribed":
-        return f"You receive this e-mail because you are a customer of {shop}."
-    when = f" on {spelt(person.consent_at.astimezone(zone))}" if person.consent_at else ""
-    return f"You receive this e-mail because you subscribed to news from {shop}{when}."
+        return CUSTOMER[language].format(shop=shop)
+    when = ""
+    if person.consent_at:
+        when = ON[language] + spelt(person.consent_at.astimezone(zone), language)
+    return SUBSCRIBED[language].format(shop=shop, when=when)
 
 
-def spelt(day: datetime) -> str:
+def spelt(day: datetime, language: str) -> str:
     """`3 March 2026`. Not by strftime, which follows the machine's language."""
-    return f"{day.day} {MONTHS[day.month - 1]} {day.year}"
+    month = MONTHS[language].split()[day.month - 1]
+    return f"{day.day}{'.' if language == 'de' else ''} {month} {day.year}"

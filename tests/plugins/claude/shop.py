@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from kernel.contracts.decisions import DecisionRecord
-from kernel.pipeline import run
+from kernel.pipeline import campaigns, run
 from kernel.testing.seed import add_customers, add_order
 from plugins.claude import batches
 
@@ -68,11 +68,13 @@ async def decide(core: Core, campaign_id: UUID, turns: int = 30) -> list[Decisio
     for _ in range(turns):
         await step(core)
         async with core.tenant_scope("alpha") as ctx:
-            status = await ctx.db.fetchval(
-                "SELECT status FROM pipeline_campaign WHERE id = $1", campaign_id
-            )
-        if status != "deciding":
-            return await records(core)
+            found = await campaigns.get(ctx, campaign_id)
+            people = await ctx.db.fetchval("SELECT count(*) FROM profiles_customer")
+        assert found.law.holds
+        if found.status != "deciding":
+            made = await records(core)
+            assert len({one.customer_id for one in made}) == people  # nobody is skipped over
+            return made
     raise AssertionError("the campaign is still being decided")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from kernel import sdk
@@ -88,6 +89,18 @@ async def test_what_is_told_of_a_mail_holds_nothing_of_a_customer(
     assert sorted(told["slots"]) == sorted(SLOTS)
     assert asked.params["thinking"] == {"type": "between_tools"}
     assert fake.record.holds("hello@alder.example.com", "Hauptstr", "@") == []
+
+
+async def test_addresses_in_the_shops_own_words_are_not_told(core: Core, fake: FakeClaude) -> None:
+    await choose(core, write=True)
+    fake.answer(WORDS)
+    one = await brief(core)
+    body = "Write to ada@alder.example.com\n\nor look at {{ shop_url }}"
+    own = msgspec.structs.replace(one.fallback, body=body, button="ada@alder.example.com")
+    await written(core, msgspec.structs.replace(one, fallback=own))
+    told = within(fake.asked[0].prompt)["fallback"]
+    assert told["body"] == "Write to …\n\nor look at {{ shop_url }}"
+    assert fake.record.holds("ada@", "alder.example.com") == []
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
@@ -257,6 +258,26 @@ async def test_the_footer_says_why_and_leaves_other_slots_alone(alpha: TenantSco
     assert first.slots["footer_reason"] == (
         "You receive this e-mail because you subscribed to news from Alpha on 12 June 2026."
     )
+
+
+@pytest.mark.parametrize(
+    ("locale", "consent", "told"),
+    [
+        ("de-AT", "subscribed", "weil Sie am 12. Juni 2026 Neuigkeiten von Alpha abonniert haben."),
+        ("de", "never", "weil Sie Kundin oder Kunde von Alpha sind."),
+        ("FR", "subscribed", "aux nouvelles de la boutique Alpha le 12 juin 2026."),
+        ("sv", "subscribed", "you subscribed to news from Alpha on 12 June 2026."),
+    ],
+)
+async def test_the_footer_speaks_the_language_of_the_customer(
+    alpha: TenantScope, locale: str, consent: str, told: str
+) -> None:
+    ids = await add_customers(
+        alpha, locale=locale, email_consent=consent, consent_at=alpha.now - timedelta(days=3)
+    )
+    [message] = await add_messages(alpha, await add_campaign(alpha), ids)
+    said = footer.reason(message.recipient, "Alpha", ZoneInfo("Europe/Berlin"))
+    assert said.endswith(told)
 
 
 async def test_erasing_leaves_a_seal_that_stops_a_later_import(alpha: TenantScope) -> None:

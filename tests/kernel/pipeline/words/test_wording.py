@@ -145,6 +145,8 @@ def test_the_standard_words_of_an_offer_pass_in_offers_alone(language: str) -> N
 
 def test_an_offer_must_be_told_and_may_be_urgent_only_if_it_ends() -> None:
     assert judge(GOOD, offer=True)["body"].startswith("The body must hold")
+    endless = msgspec.structs.replace(OFFER, body=OFFER.body.replace("{{ offer_ends }}", "then"))
+    assert judge(endless, offer=True)["body"].startswith("The body must hold {{ offer_ends }}")
     hurry = msgspec.structs.replace(OFFER, subject="Last chance for {{ offer_value }}")
     assert list(judge(hurry, offer=True)) == ["subject"]
     assert judge(hurry, offer=True, offer_ends=True) == {}
