@@ -210,6 +210,16 @@ class Continuing(Protocol):
 
 
 @runtime_checkable
+class Patient(Protocol):
+    """A Model that costs much to train and learns little from a week of an old shop: it is trained when so
+    much is new, and after four weeks at the latest.
+    """
+
+    new_share: float
+    """Orders since the last training, of all orders: 0.03 is three in a hundred."""
+
+
+@runtime_checkable
 class Recommender(Protocol):
     """A Model that recommends products; the plugin that has it is asked through
     `kernel.sdk.recommend`.

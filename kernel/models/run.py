@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from kernel.contracts.errors import Conflict, InvalidInput, NotFound
-from kernel.contracts.models import Abstained, Continuing, Judging
+from kernel.contracts.models import Abstained, Continuing, Judging, Patient
 from kernel.models import artefact, store
 from kernel.models.features import feature_hash
 from kernel.models.history import read_history
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from kernel.tenancy.scope import TenantScope
 
 TRAIN_EVERY = timedelta(days=7)
+LITTLE_NEW_EVERY = timedelta(days=28)
+"""For a Patient model, while little is new."""
 ABSTAINED_EVERY = timedelta(days=1)
 _OVERLAP = timedelta(hours=1)
 """Orders that a long transaction stored show up late: incremental scoring looks back so far."""
@@ -107,7 +109,7 @@ async def nightly(ctx: Context, told: Callable[[str], Awaitable[None]] | None = 
         if told is not None:
             await told(owned.value.title)
         try:
-            if await _is_due(ctx, owned):
+            if await _is_due(ctx, owned, history):
                 await _train(ctx, owned, history)
             done = await _score(ctx, owned, history, seen)
             await _tell(ctx, owned)
@@ -190,17 +192,26 @@ async def _read(
         return await read_history(tx, tx.now, needs, customer_ids), seen
 
 
-async def _is_due(ctx: Context, owned: Owned[Model]) -> bool:
+async def _is_due(ctx: Context, owned: Owned[Model], history: History) -> bool:
     async with ctx.transaction() as tx:
         last = await store.versions(tx, owned.value.name, limit=1)
         used = await store.in_use(tx, owned.value.name)
         if not last:
             return True
         wait = ABSTAINED_EVERY if last[0].state == "abstained" else TRAIN_EVERY
+        if last[0].state == "in_use" and _little_new(owned.value, history, last[0]):
+            wait = LITTLE_NEW_EVERY
         if used is None or not await _readable(tx, owned, used):
             wait = ABSTAINED_EVERY  # nobody speaks: a young shop is tried again tomorrow
         # A little earlier, so that a week is seven nights and not eight.
         return tx.now - last[0].made_at > wait - timedelta(hours=1) or tx.now < last[0].made_at
+
+
+def _little_new(model: Model, history: History, last: Version) -> bool:
+    if not isinstance(model, Patient) or last.trained is None:
+        return False
+    new = (history.orders["ordered_at"] >= last.trained.trained_to).sum()
+    return new < model.new_share * history.orders.height
 
 
 async def _readable(tx: Context, owned: Owned[Model], used: Version) -> bool:

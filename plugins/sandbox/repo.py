@@ -14,6 +14,8 @@ import numpy as np
 from kernel.sdk import Context, Erased, Export, NotFound
 from plugins.sandbox.seasons import Floats, Ints
 
+_SECONDS = "coalesce(extract(epoch FROM {})::float8, 'NaN')"
+
 
 @dataclass(frozen=True, kw_only=True)
 class World:
@@ -90,9 +92,10 @@ async def save_world(ctx: Context, world: World) -> None:
 async def state(ctx: Context) -> State:
     """Everybody's state, one place a customer."""
     rows = await ctx.db.fetch(
-        """SELECT customer_id, lost, bought, last_order_at, fatigue, fatigue_at, quiet_until,
-                  clicked_message, clicked_at
-           FROM sandbox_customer WHERE tenant_id = $1 ORDER BY number""",
+        f"""SELECT customer_id, lost, bought, {_SECONDS.format("last_order_at")}, fatigue,
+                   {_SECONDS.format("fatigue_at")}, {_SECONDS.format("quiet_until")},
+                   clicked_message, {_SECONDS.format("clicked_at")}
+            FROM sandbox_customer WHERE tenant_id = $1 ORDER BY number""",
         ctx.tenant.id,
     )
     columns = list(zip(*rows, strict=True)) if rows else [()] * 9
@@ -100,18 +103,13 @@ async def state(ctx: Context) -> State:
         customer_id=np.array(columns[0], dtype=np.int64),
         lost=np.array(columns[1], dtype=bool),
         bought=np.array(columns[2], dtype=bool),
-        last_order=seconds(columns[3]),
+        last_order=np.array(columns[3], dtype=np.float64),
         fatigue=np.array(columns[4], dtype=np.float64),
-        fatigue_at=seconds(columns[5]),
-        quiet_until=seconds(columns[6]),
+        fatigue_at=np.array(columns[5], dtype=np.float64),
+        quiet_until=np.array(columns[6], dtype=np.float64),
         clicked_message=list(columns[7]),
-        clicked_at=seconds(columns[8]),
+        clicked_at=np.array(columns[8], dtype=np.float64),
     )
-
-
-def seconds(times: Sequence[datetime | None]) -> Floats:
-    """Seconds since 1970; NaN for None."""
-    return np.array([t.timestamp() if t else np.nan for t in times], dtype=np.float64)
 
 
 def shop_days(at: datetime, timezone: str) -> float:

@@ -196,6 +196,36 @@ async def test_nightly_trains_weekly_and_scores_daily(core: Core, clock: TurnedC
     assert numbers == [1] * 7 + [2] * 2
 
 
+async def test_a_patient_model_waits_until_enough_is_new(
+    core: Core, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(toy.TOY, "new_share", 0.1, raising=False)
+    ids = await fill(core)  # 126 orders
+
+    async def order(times: int) -> None:
+        async with core.tenant_scope("alpha") as tx:
+            for place in range(times):
+                await add_order(tx, ids[place % 6], tx.now - timedelta(hours=1))
+
+    async def number() -> int:
+        ctx = await core.detached("alpha")
+        await run.nightly(ctx)
+        async with core.tenant_scope("alpha") as tx:
+            return (await store.versions(tx, "toy"))[0].number
+
+    assert await number() == 1
+    clock.turn(days=8)
+    assert await number() == 1  # nothing is new
+    clock.turn(days=20)
+    await order(6)
+    assert await number() == 2  # little is, but four weeks are over
+    clock.turn(days=5)
+    await order(20)
+    assert await number() == 2  # much is new, but it is not a week
+    clock.turn(days=2)
+    assert await number() == 3
+
+
 async def test_abstains_with_what_is_missing(core: Core) -> None:
     await fill(core, 2)
     ctx = await core.detached("alpha")
