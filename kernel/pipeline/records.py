@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from kernel.contracts.base import canonical, new_id
 from kernel.contracts.decisions import DecisionRecord
 from kernel.pipeline.features import FEATURES_VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from uuid import UUID
 
     from kernel.contracts.context import Context
     from kernel.contracts.decisions import Candidate, Guarded
     from kernel.pipeline.batch import Batch
+
+replace = msgspec.structs.replace
 
 INSERT = """
 INSERT INTO pipeline_decision
@@ -76,6 +81,21 @@ def record(
     )
 
 
+def encoded(records: Sequence[DecisionRecord]) -> list[bytes]:
+    """The canonical bytes of each record. Deciders use one tuple of options for many customers: it is
+    spelled once and set into each record as it is, which gives the same bytes.
+    """
+    spelled: dict[int, Any] = {}
+    done = []
+    for one in records:
+        options = one.decision.options
+        raw = spelled.get(id(options))
+        if raw is None:
+            raw = spelled[id(options)] = msgspec.Raw(canonical(options))
+        done.append(canonical(replace(one, decision=replace(one.decision, options=raw))))
+    return done
+
+
 async def write(ctx: Context, batch: Batch) -> None:
     """Store the batch: one row a decision, one new state a message, in the caller's transaction."""
     at = batch.frame.now
@@ -107,7 +127,7 @@ async def write(ctx: Context, batch: Batch) -> None:
         [one.plugin for one in records],
         [one.decision.fallback for one in records],
         [",".join(c.guardrail for c in one.changes) or None for one in records],
-        [canonical(one) for one in records],
+        encoded(records),
     )
     await ctx.db.execute(
         UPDATE,
