@@ -35,13 +35,14 @@ FROM unnest($5::uuid[], $6::bigint[], $7::text[], $8::boolean[], $9::text[], $10
 VERSION = 2
 """Of the record. An earlier one cannot be computed again: guardrails had no part in it."""
 
+# A page is a stretch of customers: without its ends the whole campaign would be read for each page.
 UPDATE = """
 UPDATE pipeline_message m SET state = r.state, reason = r.reason, variant = r.variant,
   due_at = r.due_at, decision_id = r.decision_id, updated_at = now()
 FROM unnest($3::bigint[], $4::int[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
             $9::uuid[]) r (customer_id, step, state, reason, variant, due_at, decision_id)
 WHERE m.tenant_id = $1 AND m.campaign_id = $2 AND m.customer_id = r.customer_id AND m.step = r.step
-  AND m.state = 'candidate'
+  AND m.state = 'candidate' AND m.customer_id BETWEEN $10 AND $11
 """
 
 
@@ -98,6 +99,8 @@ def encoded(records: Sequence[DecisionRecord]) -> list[bytes]:
 
 async def write(ctx: Context, batch: Batch) -> None:
     """Store the batch: one row a decision, one new state a message, in the caller's transaction."""
+    if not batch.people:
+        return
     at = batch.frame.now
     records = [
         record(
@@ -113,6 +116,7 @@ async def write(ctx: Context, batch: Batch) -> None:
         )
         for person, decided, guarded in zip(batch.people, batch.decided, batch.guarded, strict=True)
     ]
+    customers = [one.customer_id for one in records]
     await ctx.db.execute(
         INSERT,
         ctx.tenant.id,
@@ -120,7 +124,7 @@ async def write(ctx: Context, batch: Batch) -> None:
         batch.campaign.campaign_type,
         at,
         [one.id for one in records],
-        [one.customer_id for one in records],
+        customers,
         [one.occasion for one in records],
         [one.action.send for one in records],
         [one.decision.policy for one in records],
@@ -133,11 +137,13 @@ async def write(ctx: Context, batch: Batch) -> None:
         UPDATE,
         ctx.tenant.id,
         batch.campaign.id,
-        [person.candidate.customer_id for person in batch.people],
+        customers,
         [person.candidate.step for person in batch.people],
         [fate.state for fate in batch.fates],
         [fate.reason for fate in batch.fates],
         [fate.variant for fate in batch.fates],
         [fate.due_at for fate in batch.fates],
         [one.id for one in records],
+        min(customers),
+        max(customers),
     )
