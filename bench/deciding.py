@@ -296,7 +296,7 @@ def clones(real: list[Any], people: list[int], campaign_id: UUID) -> Iterator[tu
                 record = record.replace(old.encode(), new.encode(), 1)
             yield (
                 message, "bench", key, customer, occasion, campaign_id, at, row["send"], row["policy"],
-                record, row["campaign_type"], row["plugin"], row["fallback"], row["guardrails"],
+                record, row["campaign_type"], row["plugin"], row["fallback"], row["guardrails"], turn + 1,
             )  # fmt: skip
 
 
@@ -305,10 +305,9 @@ async def fill(core: Core, made: Iterator[tuple[Any, ...]], count: int) -> int:
     done = 0
     while done < count:
         page = [row for _, row in zip(range(min(10_000, count - done)), made, strict=False)]
-        steps = [(done + n) // 10_000 for n in range(len(page))]
         async with core.pool.unit_of_work(role=None) as unit:
             await unit.conn.copy_records_to_table(
-                "pipeline_decision", columns=COLUMNS, records=[row[1:] for row in page]
+                "pipeline_decision", columns=COLUMNS, records=[row[1:-1] for row in page]
             )
             await unit.conn.copy_records_to_table(
                 "pipeline_message",
@@ -317,8 +316,8 @@ async def fill(core: Core, made: Iterator[tuple[Any, ...]], count: int) -> int:
                     "created_at",
                 ],
                 records=[
-                    ("bench", row[5], row[3], step, row[0], "skipped", row[2], row[6])
-                    for row, step in zip(page, steps, strict=True)
+                    ("bench", row[5], row[3], row[-1], row[0], "skipped", row[2], row[6])
+                    for row in page
                 ],
             )  # fmt: skip
         done += len(page)
