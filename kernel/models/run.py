@@ -39,9 +39,15 @@ _OVERLAP = timedelta(hours=1)
 _FEW = 0.2
 """Above this share of customers with new orders, everything is trained and scored again."""
 
+# The time only narrows the search. What counts is whether the transaction that stored the order was over: in
+# the hour of an import everybody has an order stored lately, and it was seen all the same. (A number from
+# the future is another server's: the data were moved. Nothing was seen yet where it is 0, which is of any age.)
 _NEW = """
 SELECT DISTINCT customer_id FROM profiles_order
-WHERE tenant_id = $1 AND created_at > $2 AND customer_id IS NOT NULL LIMIT $3
+WHERE tenant_id = $1 AND created_at > $2 AND customer_id IS NOT NULL
+  AND (age(xmin) <= age(($4::bigint & 4294967295)::text::xid)
+       OR $4::bigint > pg_snapshot_xmax(pg_current_snapshot())::text::bigint)
+LIMIT $3
 """
 
 
@@ -84,10 +90,10 @@ async def train(ctx: Context, names: Collection[str] = ()) -> list[Version]:
 async def score(ctx: Context, names: Collection[str] = ()) -> dict[str, store.Scoring]:
     """Everyone's traits written by the models in use; a model that has none in use is left out."""
     models = chosen(ctx, names)
-    history, seen_at = await _read(ctx, models)
+    history, seen = await _read(ctx, models)
     found = {}
     for owned in models:
-        done = await _score(ctx, owned, history, seen_at)
+        done = await _score(ctx, owned, history, seen)
         if done is not None:
             found[owned.value.name] = done
     return found
@@ -96,14 +102,14 @@ async def score(ctx: Context, names: Collection[str] = ()) -> dict[str, store.Sc
 async def nightly(ctx: Context, told: Callable[[str], Awaitable[None]] | None = None) -> None:
     """Train what is due, then score everyone. What one model fails at is told on the health board."""
     models = chosen(ctx)
-    history, seen_at = await _read(ctx, models)
+    history, seen = await _read(ctx, models)
     for owned in models:
         if told is not None:
             await told(owned.value.title)
         try:
             if await _is_due(ctx, owned):
                 await _train(ctx, owned, history)
-            done = await _score(ctx, owned, history, seen_at)
+            done = await _score(ctx, owned, history, seen)
             await _tell(ctx, owned)
         # A stranger's model may raise anything, and the next one is not to suffer for it.
         except Exception as error:  # noqa: BLE001
@@ -111,7 +117,7 @@ async def nightly(ctx: Context, told: Callable[[str], Awaitable[None]] | None = 
             _report(ctx, owned, error)
         if done is None:
             async with ctx.transaction() as tx:
-                await store.looked(tx, owned.value.name, seen_at)
+                await store.looked(tx, owned.value.name, seen)
 
 
 async def fresh(ctx: Context) -> None:
@@ -128,23 +134,24 @@ async def fresh(ctx: Context) -> None:
         if not people:
             return
         most = max(100, int(people * _FEW))
-        seen = min((s.seen_at for s in known.values()), default=None)
         new = []
-        if seen is not None:
-            rows = await tx.db.fetch(_NEW, tx.tenant.id, seen - _OVERLAP, most + 1)
+        if known:
+            since = min(one.seen_at for one in known.values()) - _OVERLAP
+            below = min(one.seen_below for one in known.values())
+            rows = await tx.db.fetch(_NEW, tx.tenant.id, since, most + 1, below)
             new = [row["customer_id"] for row in rows]
     if any(owned.value.name not in known for owned in models) or len(new) > most:
         await nightly(ctx)
     elif new:
-        history, seen_at = await _read(ctx, models, new)
+        history, seen = await _read(ctx, models, new)
         for owned in models:
             try:
-                await _score(ctx, owned, history, seen_at, new)
+                await _score(ctx, owned, history, seen, new)
                 await _tell(ctx, owned)
             except Exception as error:  # noqa: BLE001 - as in nightly
                 _report(ctx, owned, error)
             async with ctx.transaction() as tx:
-                await store.looked(tx, owned.value.name, seen_at)
+                await store.looked(tx, owned.value.name, seen)
 
 
 async def rollback(ctx: Context, name: str, to: int | None = None) -> Version:
@@ -176,11 +183,11 @@ async def rollback(ctx: Context, name: str, to: int | None = None) -> Version:
 
 async def _read(
     ctx: Context, models: Sequence[Owned[Model]], customer_ids: Sequence[int] | None = None
-) -> tuple[History, datetime]:
+) -> tuple[History, store.Seen]:
     needs = {need for owned in models for need in owned.value.needs}
     async with ctx.transaction() as tx:
-        seen_at: datetime = await tx.db.fetchval("SELECT now()")
-        return await read_history(tx, tx.now, needs, customer_ids), seen_at
+        seen = await store.seen_now(tx)
+        return await read_history(tx, tx.now, needs, customer_ids), seen
 
 
 async def _is_due(ctx: Context, owned: Owned[Model]) -> bool:
@@ -274,7 +281,7 @@ async def _score(
     ctx: Context,
     owned: Owned[Model],
     history: History,
-    seen_at: datetime,
+    seen: store.Seen,
     customer_ids: Sequence[int] | None = None,
 ) -> store.Scoring | None:
     model = owned.value
@@ -299,10 +306,11 @@ async def _score(
             model=model.name,
             number=used.number,
             scored_at=now,
-            seen_at=seen_at,
             customers=scores.height,
             written=written,
             seconds=time.perf_counter() - begun,
+            seen_at=seen.at,
+            seen_below=seen.below,
         )
         if whole:
             await store.scored(tx, done)

@@ -39,11 +39,18 @@ WHERE tenant_id = $1 AND model = $2 AND artefact IS NOT NULL AND number NOT IN (
   ORDER BY state = 'in_use' DESC, number DESC LIMIT $3)
 """
 _SCORED = """
-INSERT INTO models_scoring (tenant_id, model, number, scored_at, seen_at, customers, written, seconds)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+INSERT INTO models_scoring (tenant_id, model, number, scored_at, customers, written, seconds,
+  seen_at, seen_below)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
 ON CONFLICT (tenant_id, model) DO UPDATE SET number = excluded.number,
-  scored_at = excluded.scored_at, seen_at = excluded.seen_at, customers = excluded.customers,
-  written = excluded.written, seconds = excluded.seconds
+  scored_at = excluded.scored_at, customers = excluded.customers, written = excluded.written,
+  seconds = excluded.seconds, seen_at = excluded.seen_at, seen_below = excluded.seen_below
+"""
+_LOOKED = """
+INSERT INTO models_scoring (tenant_id, model, number, scored_at, customers, written, seconds,
+  seen_at, seen_below)
+VALUES ($1, $2, 0, $3, 0, 0, 0, $4, $5)
+ON CONFLICT (tenant_id, model) DO UPDATE SET seen_at = excluded.seen_at, seen_below = excluded.seen_below
 """
 
 
@@ -67,17 +74,27 @@ class Version(Frozen):
     evaluation: Evaluation | None
 
 
+class Seen(Frozen):
+    """Up to where stored orders were seen."""
+
+    at: datetime
+    """By the machine's clock."""
+    below: int
+    """Every transaction with a smaller number was over, so all it stored was seen; 0: not known."""
+
+
 class Scoring(Frozen):
     """The last time a model scored everyone, or looked and had nothing to say (`number` 0)."""
 
     model: str
     number: int
     scored_at: datetime
-    seen_at: datetime
-    """Orders that were stored before this (machine time) were seen."""
     customers: int
     written: int
     seconds: float
+    seen_at: datetime
+    seen_below: int = 0
+    """As in Seen."""
 
 
 def plain_json(value: Any) -> bytes:
@@ -198,25 +215,26 @@ async def scored(ctx: Context, scoring: Scoring) -> None:
     await ctx.db.execute(_SCORED, ctx.tenant.id, *msgspec.structs.astuple(scoring))
 
 
-async def looked(ctx: Context, model: str, seen_at: datetime) -> None:
-    """Note up to when orders were seen: by a scoring of some, or by a model that has nothing to say and is
-    not to be asked at once again.
-    """
-    await ctx.db.execute(
-        "INSERT INTO models_scoring VALUES ($1, $2, 0, $3, $4, 0, 0, 0) "
-        "ON CONFLICT (tenant_id, model) DO UPDATE SET seen_at = excluded.seen_at",
-        ctx.tenant.id,
-        model,
-        ctx.now,
-        seen_at,
+async def seen_now(ctx: Context) -> Seen:
+    """What this transaction sees."""
+    row = await ctx.db.fetchrow(
+        "SELECT now() AS at, pg_snapshot_xmin(pg_current_snapshot())::text::bigint AS below"
     )
+    return Seen(**row)
+
+
+async def looked(ctx: Context, model: str, seen: Seen) -> None:
+    """Note up to where orders were seen: by a scoring of some, or by a model that has nothing to say and
+    is not to be asked at once again.
+    """
+    await ctx.db.execute(_LOOKED, ctx.tenant.id, model, ctx.now, seen.at, seen.below)
 
 
 async def scorings(ctx: Context) -> dict[str, Scoring]:
     """The last scoring of each model."""
     rows = await ctx.db.fetch(
-        "SELECT model, number, scored_at, seen_at, customers, written, seconds FROM models_scoring "
-        "WHERE tenant_id = $1",
+        "SELECT model, number, scored_at, customers, written, seconds, seen_at, seen_below "
+        "FROM models_scoring WHERE tenant_id = $1",
         ctx.tenant.id,
     )
     return {row["model"]: Scoring(**row) for row in rows}

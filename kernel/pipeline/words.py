@@ -21,20 +21,26 @@ _TELLING = (
 
 
 def action(one: Action) -> str:
-    """`not to send`, `to send, friendly tone, with percent/10`."""
+    """`not to send`, `to send, friendly tone, with 10 % off`."""
     if not one.send:
         other = f", in favour of {one.campaign_type}" if one.campaign_type else ""
         return f"not to send{other}"
-    offer = f", with {one.offer}" if one.offer else ""
+    offer = f", with {off(one.offer)}" if one.offer else ""
     wait = f", not before {one.send_at:%Y-%m-%d %H:%M} UTC" if one.send_at else ""
     return f"to send, {one.tone or 'usual'} tone{offer}{wait}"
 
 
+def off(offer: str) -> str:
+    """`10 % off`, `5 off`; what is no offer, as it stands."""
+    kind, _, value = offer.partition("/")
+    return {"percent": f"{value} % off", "amount": f"{value} off"}.get(kind, offer)
+
+
 def label(one: Action) -> str:
-    """An action in a table: `not sent`, `friendly`, `friendly percent/10`; times are left out."""
+    """An action in a table: `not sent`, `friendly`, `friendly, 10 % off`; times are left out."""
     if not one.send:
         return "not sent"
-    return f"{one.tone or 'sent'} {one.offer}".strip()
+    return (one.tone or "sent") + (f", {off(one.offer)}" if one.offer else "")
 
 
 def known(features: Mapping[str, Scalar]) -> str:
@@ -82,7 +88,7 @@ def possible(actions: Sequence[Action]) -> str:
         return "Nothing could be sent."
     told = []
     for tone, offers in tones.items():
-        given = [offer for offer in offers if offer]
+        given = [off(offer) for offer in offers if offer]
         if not given:
             told.append(tone)
         elif "" in offers:
@@ -104,7 +110,7 @@ def change(one: Change) -> str:
 def grant(one: Grant) -> str:
     """What an offer was granted with."""
     until = f" until {one.expires_at:%Y-%m-%d %H:%M} UTC" if one.expires_at else ""
-    return f"{one.plugin} granted {one.offer}{until} and set {one.reserved:.2f} aside for it."
+    return f"{one.plugin} granted {off(one.offer)}{until} and set {one.reserved:.2f} aside for it."
 
 
 def advice(one: Advice) -> str:

@@ -23,12 +23,13 @@ SAME_MAIL = timedelta(hours=1)
 _LOOKED = 50
 """Popular products looked at for some that a customer does not have."""
 
-# For sale now, and neither offered in the quiet days nor (where asked) ever bought.
+# For sale now, and neither offered in the quiet days nor (where asked) ever bought. Offers are looked up
+# one by one, by their key: joined, with statistics from before the morning's, all would be compared with all.
 _FREE = """
   NOT EXISTS (SELECT FROM profiles_product p WHERE p.tenant_id = $1 AND p.sku = s.sku
     AND (p.status <> 'active' OR NOT p.is_product OR p.inventory <= 0))
-  AND NOT EXISTS (SELECT FROM affinity_offer f WHERE f.tenant_id = $1
-    AND f.customer_id = s.customer_id AND f.sku = s.sku AND f.at > $3 AND f.at <= $4)
+  AND NOT coalesce((SELECT f.at > $3 AND f.at <= $4 FROM affinity_offer f
+    WHERE f.tenant_id = $1 AND f.customer_id = s.customer_id AND f.sku = s.sku), false)
   AND ($5 OR NOT EXISTS (SELECT FROM profiles_order o
     JOIN profiles_order_line l ON l.tenant_id = $1 AND l.order_id = o.id AND l.sku = s.sku
     WHERE o.tenant_id = $1 AND o.customer_id = s.customer_id AND o.status = 'placed'))

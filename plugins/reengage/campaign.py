@@ -8,8 +8,8 @@ from plugins.reengage.silence import SINCE
 REENGAGE = CampaignType(
     name="reengage",
     title="Reengage",
-    purpose="Asks subscribers who have long been silent whether they still want mail: those who do not harm "
-    "your name with everybody else.",
+    purpose="Asks subscribers who have long been silent whether they still want mail. Writing on to "
+    "people who never react spoils your name with the mailboxes of everybody else.",
     audience=Audience(
         where=(Where(trait=SINCE, op="<=", value="now"),),
         # Once a year: who does not answer has answered.

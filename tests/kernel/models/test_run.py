@@ -228,6 +228,43 @@ async def test_fresh_scores_who_ordered(core: Core, monkeypatch: pytest.MonkeyPa
         assert min(seen) > await tx.db.fetchval("SELECT now() - interval '1 minute'")
 
 
+async def test_fresh_in_an_imports_hour_scores_what_was_not_seen(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(run, "_FEW", 0.0)
+    ids = await fill(core, 120)
+    ctx = await core.detached("alpha")
+    await run.nightly(ctx)
+
+    async def no(*args: object) -> None:
+        raise AssertionError("scored again")
+
+    async with core.tenant_scope("alpha") as late:  # begun before the next look, over after it
+        await late.db.execute(
+            "INSERT INTO profiles_order (tenant_id, external_id, customer_id, ordered_at, amount, currency) "
+            "VALUES ($1, 'late', $2, $3, 50, $4)",
+            late.tenant.id,
+            ids[0],
+            late.now - timedelta(hours=1),
+            late.tenant.currency,
+        )
+        async with core.tenant_scope("alpha") as tx:
+            await add_order(tx, ids[1], tx.now - timedelta(hours=1))
+        await run.fresh(ctx)
+    scored: list[list[int] | None] = []
+    score = run._score
+
+    async def watched(*args: Any) -> Any:
+        scored.append(args[4] if len(args) > 4 else None)
+        return await score(*args)
+
+    monkeypatch.setattr(run, "_score", watched)
+    await run.fresh(ctx)
+    assert scored and ids[0] in (scored[0] or [])
+    monkeypatch.setattr(run, "_score", no)
+    await run.fresh(ctx)  # everybody has an order stored in the last hour, and all were seen
+
+
 async def test_rollback(core: Core) -> None:
     await fill(core)
     ctx = await core.detached("alpha", actor="Ada")

@@ -133,9 +133,9 @@ async def test_what_the_command_line_tells_of_it(core: Core, fake: FakeClaude) -
     who = ("--tenant", "alpha", "--message", str(first.message_id))
     text = await said(core, why.command, str(first.customer_id), *who)
     for told in (
-        "4 orders for", "rfm.segment Lost", "urgent (only with percent/10, percent/15)",
+        "4 orders for", "rfm.segment Lost", "urgent (only with 10 % off, 15 % off)",
         "claude asked claude-haiku-5-5", "shared among 6 customers", "chose to send, urgent tone",
-        "Decided for all customers of a kind: segment Lost", "discounts granted percent/10 until",
+        "Decided for all customers of a kind: segment Lost", "discounts granted 10 % off until",
     ):  # fmt: skip
         assert told in text
     again = await said(core, replay_cli.command, str(first.id), "--tenant", "alpha")
