@@ -21,13 +21,15 @@ Autonomy = Literal["manual", "one_click", "automatic"]
 
 
 class Brand(Frozen):
-    """How a tenant or reseller looks: name, two colours, and a logo."""
+    """How a tenant or reseller looks and speaks: name, two colours, a logo, and a voice."""
 
     name: str = ""
     colour: Colour = "#1f4d3a"
     accent: Colour = "#c8553d"
     logo_url: Annotated[str, msgspec.Meta(pattern=r"^(https://.*|data:image/.*)?$")] = ""
     website: Annotated[str, msgspec.Meta(pattern=r"^(https?://.*)?$")] = ""
+    voice: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    """In a few words, how the shop speaks to customers: for whoever writes its mails."""
 
 
 class Sender(Frozen):

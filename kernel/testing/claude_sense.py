@@ -31,7 +31,10 @@ def agreed(
         node = nodes[name]
         if name == "leave_to":
             others = [one for one in node.get("enum", ()) if one not in _NONE]
-            made[name] = dice.choice(others) if does == "leave" and others else _nothing(node)
+            if does == "leave" and others:
+                made[name] = dice.choice(others)
+            elif (none := _nothing(node)) is not None:  # else any choice: it does not count
+                made[name] = none
         elif "offer" in name or "discount" in name:
             if (does is False or does in _SILENT) and (none := _nothing(node)) is not None:
                 made[name] = none

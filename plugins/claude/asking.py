@@ -184,7 +184,8 @@ def _judged(question: Question, setup: Setup, said: Said) -> tuple[str, str, str
         except Wrong as error:
             wrong = str(error)
         else:
-            wrong = fault(answer, question.facts) if isinstance(answer, Words) else ""
+            shop = setup.params["system"][1]["text"]
+            wrong = fault(answer, question.facts, shop) if isinstance(answer, Words) else ""
     if not wrong:
         return "answered", "", ""
     if question.wrong:

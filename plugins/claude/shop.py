@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from kernel.sdk import Campaign, Context
 
 PRODUCTS = 20
+VOICE = 500
 
 _CATALOGUE = """
 SELECT title, product_type, tags, price::float8 AS price FROM profiles_product
@@ -33,6 +34,11 @@ async def of_tenant(tx: Context) -> dict[str, Any]:
             for row in products
         ],
     }
+
+
+async def of_writing(tx: Context) -> dict[str, Any]:
+    """The same, with how the shop speaks."""
+    return {**await of_tenant(tx), "voice": plain(tx.tenant.brand.voice, VOICE)}
 
 
 async def of_campaign(tx: Context, campaign: Campaign, offers: list[str]) -> dict[str, Any]:

@@ -23,17 +23,20 @@ def copy_of(words: Words) -> Copy:
     return msgspec.convert({name: value for name, value in fields.items() if value}, Copy)
 
 
-def fault(words: Words, facts: str) -> str:
+def fault(words: Words, facts: str, shop: str = "") -> str:
     """Why the words may not be used, empty where they may.
 
     Args:
         words: as Claude wrote them.
         facts: the data block of the question.
+        shop: the data block about the shop; its products are not named.
     """
     try:
         copy = copy_of(words)
     except msgspec.ValidationError:
         return "subject or body was empty"
+    if shop and (field := _names_product(copy, within(shop)["catalogue"])):
+        return f"{field}: it names a product, and those come from slots"
     told = within(facts)
     wording = getattr(sdk, "wording", None)
     if wording is None:
@@ -46,3 +49,13 @@ def fault(words: Words, facts: str) -> str:
         language=told["language"],
     )
     return " ".join(f"{field}: {sentence}" for field, sentence in found.items())[:SAID]
+
+
+def _names_product(copy: Copy, catalogue: list[dict[str, str]]) -> str:
+    """The field that holds a title of the catalogue. Titles of one word are words like others."""
+    titles = [" ".join(one["title"].casefold().split()) for one in catalogue]
+    for field in Copy.__struct_fields__:
+        text = " ".join(getattr(copy, field).casefold().split())
+        if any(" " in title and title in text for title in titles):
+            return field
+    return ""

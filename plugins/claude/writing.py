@@ -32,7 +32,7 @@ async def write(ctx: Context, briefs: Sequence[Brief]) -> list[Answer]:
     if not settings.write or not briefs or not client.key(settings):
         return [None] * len(briefs)
     async with ctx.transaction() as tx:
-        setup = setups.writing(settings.model_write, await shop.of_tenant(tx))
+        setup = setups.writing(settings.model_write, await shop.of_writing(tx))
         name = await setups.keep(tx, setup)
         ids = [question_id(brief, setup.prompt_hash) for brief in briefs]
         await repo.put(

@@ -89,6 +89,16 @@ async def test_copy_in_a_language_with_an_offer_and_a_link(client: AsyncAnthropi
     assert "Hello" in english["body"] and "offer" not in english["body"]
 
 
+async def test_where_none_is_no_choice_one_of_the_choices_is_taken(client: AsyncAnthropic) -> None:
+    class Policy(pydantic.BaseModel):
+        action: Literal["send", "wait", "skip", "leave"]
+        leave_to: Literal["upsell", "welcome"]
+
+    for number in range(12):
+        said = value(await client.messages.create(**asking(f"Which? {'x' * number}", Policy)))
+        Policy.model_validate(said)
+
+
 async def test_values_of_one_answer_agree(client: AsyncAnthropic) -> None:
     class Shares(pydantic.BaseModel):
         send: int
