@@ -2,7 +2,7 @@
 
 from kernel.db.migrate import sql_migration
 
-ID = "2026-11-24T14:50:00:450001"
+ID = "2026-11-24T14:50:00:460001"
 DESCRIPTION = "judgements of people alone"
 
 # The actors of kernel/jobs, kernel/events and of the engine itself. Nobody signs in under these names.
