@@ -49,7 +49,7 @@ class ChurnModel:
     traits = _TRAITS
     learns_outcomes = True
     new_share = 0.03
-    """Less than this moves its log-loss by less than its error; a training tries all methods twice."""
+    """A training tries all methods twice, so it waits until there is something to learn."""
 
     def horizon(self, history: History, as_of: datetime) -> int:
         """One and a half of the shop's usual pauses, 30 to 180 days."""
