@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import anthropic
 
-from kernel.sdk import InvalidConfig, Unavailable
+from kernel.sdk import InvalidConfig, Unavailable, enqueue
 from plugins.claude import client
-from plugins.claude.manifest import ClaudeSettings
+from plugins.claude.manifest import MANIFEST, ClaudeSettings
 
 if TYPE_CHECKING:
     from anthropic.types import ModelInfo
@@ -61,6 +61,21 @@ async def run(ctx: Context, payload: dict[str, Any]) -> None:
             + ".",
             "Choose other models in the settings of the plugin `claude`.",
         )
+
+
+async def see_to(ctx: Context, settings: ClaudeSettings) -> None:
+    """Have the models checked where one was never checked as it is set now, or not since yesterday: after
+    a start, and after other models were chosen.
+    """
+    names = {settings.model_decide, settings.model_write}
+    checked = await ctx.db.fetchval(
+        """SELECT count(*) FROM claude_model
+           WHERE tenant_id = $1 AND name = ANY($2) AND checked_at > now() - interval '25 hours'""",
+        ctx.tenant.id,
+        sorted(names),
+    )
+    if checked < len(names):
+        await enqueue(ctx, f"{MANIFEST.name}.models", key="models")
 
 
 def judge(model: ModelInfo) -> tuple[bool, str]:

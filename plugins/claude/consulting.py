@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID, uuid5
 
 from kernel.sdk import Advice, Frozen, Pending, canonical, enqueue
-from plugins.claude import asking, buckets, client, facts, repo, setups, shop
+from plugins.claude import asking, buckets, checking, client, facts, repo, setups, shop
 from plugins.claude.budget import USED_UP
 from plugins.claude.manifest import MANIFEST, ClaudeSettings
 from plugins.claude.repo import Question
@@ -42,6 +42,8 @@ async def consult(
     settings = ctx.settings(ClaudeSettings)
     if settings.mode == "rules" or not candidates or not client.key(settings):
         return [None] * len(candidates)
+    async with ctx.transaction() as tx:
+        await checking.see_to(tx, settings)
     if settings.mode == "bucketed":
         return await _by_bucket(ctx, settings, given, candidates)
     answers = await _one_by_one(ctx, settings, given, candidates)

@@ -60,6 +60,25 @@ async def test_a_model_that_does_not_exist_and_an_api_that_is_down(
         await checking.run(await core.detached("alpha"), {})
 
 
+async def test_models_are_checked_when_first_asked_and_when_they_change(
+    core: Core, fake: FakeClaude
+) -> None:
+    await choose(core)
+    count = "SELECT count(*) FROM jobs_task WHERE job = 'claude.models'"
+    await decide(core, await campaign(core, 1))
+    async with core.tenant_scope("alpha") as ctx:
+        assert await ctx.db.fetchval(count) == 1, "nobody had checked them"
+        await ctx.db.execute("DELETE FROM jobs_task")
+    await checking.run(await core.detached("alpha"), {})
+    async with core.tenant_scope("alpha") as ctx:
+        settings = ctx.settings(ClaudeSettings)
+        await checking.see_to(ctx, settings)
+        assert await ctx.db.fetchval(count) == 0, "they were checked a moment ago"
+        await ctx.db.execute("UPDATE claude_model SET name = name || '-of-old'")
+        await checking.see_to(ctx, settings)
+        assert await ctx.db.fetchval(count) == 1
+
+
 async def test_switching_it_on_has_the_models_checked(core: Core) -> None:
     async with core.tenant_scope("alpha") as ctx:
         await core.board.notify("tenant_enabled", frozenset(["claude"]), ctx=ctx)
