@@ -42,7 +42,7 @@ def campaign_types() -> Sequence[CampaignType]:
 
 @hookimpl
 def jobs() -> Sequence[Job]:
-    """Every morning, after the models have scored: who bought lately and has something that due."""
+    """Every morning, after the models have scored: who is due for another selection."""
     return (Job(name="due", run=due.recompute, daily_at="05:00", long=True),)
 
 
@@ -60,7 +60,7 @@ def subscriptions() -> Sequence[Subscription]:
 async def compliance_rules(
     ctx: Context, stage: str, batch: Sequence[Outgoing]
 ) -> Sequence[Verdict]:
-    """Its own mails need products: for whom there are none any more is not written to."""
+    """Its own mails need products: who has none any more is not written to."""
     return await judge(ctx, batch)
 
 

@@ -94,3 +94,6 @@ async def test_nothing_without_the_field_against_forgery(
     client.csrf = "forged"
     await client.submit(f"/app/approvals/{waiting}/approve", 403)
     await client.submit(f"/app/approvals/{waiting}/reject", 403, reason="no")
+    async with shop.tenant_scope("alpha") as ctx:
+        assert (await campaigns.get(ctx, waiting)).status == "waiting"
+        assert await approvals.history(ctx, waiting) == []

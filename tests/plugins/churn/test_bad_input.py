@@ -109,7 +109,8 @@ def test_a_history_that_ends_too_early_says_so():
     ids=["zero", "negative", "nan", "infinite", "huge", "cents"],
 )
 def test_odd_amounts(amount: pl.Expr):
-    scores(clean_orders(RAW.with_columns(amount=amount), AS_OF))
+    found = scores(clean_orders(RAW.with_columns(amount=amount), AS_OF))
+    assert found.height > 0 and found[PROBABILITY].is_between(0, 1).all()
 
 
 def test_orders_of_the_future_and_of_absurd_days_teach_nothing():
@@ -138,7 +139,9 @@ def test_many_orders_at_the_same_moment():
 
 def test_text_instead_of_ids():
     odd = RAW.with_columns(customer_id=pl.format("✂ {} '; --", "customer_id"))
-    scores(clean_orders(odd, AS_OF))
+    found, plain = scores(clean_orders(odd, AS_OF)), scores(clean_orders(RAW, AS_OF))
+    assert found.height == plain.height
+    assert found[PROBABILITY].sort().equals(plain[PROBABILITY].sort())
 
 
 def test_customers_without_id_are_left_out():

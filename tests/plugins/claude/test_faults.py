@@ -9,6 +9,7 @@ import pytest
 from tests.plugins.claude.shop import campaign, choose, decide, spend
 
 if TYPE_CHECKING:
+    from kernel.contracts.decisions import DecisionRecord
     from kernel.tenancy.core import Core
     from kernel.testing.claude import FakeClaude
 
@@ -52,13 +53,14 @@ async def test_the_rules_decide(core: Core, fake: FakeClaude, name: str, mode: s
     await fallen_back(core, await campaign(core), reason)
 
 
-async def fallen_back(core: Core, campaign_id: Any, reason: str) -> None:
+async def fallen_back(core: Core, campaign_id: Any, reason: str) -> list[DecisionRecord]:
     records = await decide(core, campaign_id)
     assert len(records) == 3
     assert {record.plugin for record in records} == {"rules"}
     for record in records:
         assert record.decision.fallback.startswith(f"claude: {reason}"), record.decision.fallback
     assert (await spend(core)).get("reserved_micros", 0) == 0
+    return records
 
 
 async def test_a_name_that_is_not_found(
@@ -66,7 +68,10 @@ async def test_a_name_that_is_not_found(
 ) -> None:
     monkeypatch.setenv("ANTHROPIC_BASE_URL", "http://nowhere.invalid")
     await choose(core, mode="per_customer", open_after=100, timeout=5.0)
-    await fallen_back(core, await campaign(core), "Claude could not be reached (ConnectError)")
+    reason = "Claude could not be reached (ConnectError)"
+    records = await fallen_back(core, await campaign(core), reason)
+    assert {record.decision.fallback for record in records} == {f"claude: {reason}"}
+    assert fake.record.count() == 0
 
 
 @pytest.mark.parametrize(
