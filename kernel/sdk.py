@@ -98,7 +98,7 @@ from kernel.models.measure import (
     measures,
     reliability,
 )
-from kernel.models.showing import Shown, suggest
+from kernel.models.showing import Showcase, Shown, suggest
 from kernel.pipeline import approvals, campaigns, messages, variants, why, wording
 from kernel.pipeline.approvals import cancel_campaigns
 from kernel.pipeline.copies import read_copies
@@ -207,6 +207,7 @@ __all__ = [
     "Reseller",
     "Scalar",
     "Sender",
+    "Showcase",
     "Shown",
     "Slot",
     "Subscription",

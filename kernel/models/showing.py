@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from kernel.contracts.base import Frozen
-from kernel.models.cards import recommend
+from kernel.contracts.decisions import Verdict
+from kernel.contracts.events import MessagesAccepted
+from kernel.models.cards import note_offers, recommend
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from kernel.contracts.context import Context
+    from kernel.contracts.delivery import MessageVars, Outgoing
+    from kernel.contracts.events import Event
     from kernel.contracts.models import Slot
 
 LENGTH = 60
@@ -24,6 +30,9 @@ _PRODUCTS = """
 SELECT sku, title, url FROM profiles_product
 WHERE tenant_id = $1 AND sku = ANY($2::text[]) AND status = 'active' AND is_product
 """
+
+
+_ALLOWED = Verdict(outcome="allowed")
 
 
 class Shown(Frozen):
@@ -66,6 +75,68 @@ async def suggest(
         for customer, some in wanted.items()
     }
     return {customer: some for customer, some in shown.items() if some}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Showcase:
+    """The products in the mails of one campaign type. They are found anew each time they are needed: what
+    the shop no longer sells is promised to nobody, and whom nothing is found for is not written to.
+    """
+
+    campaign_type: str
+    find: Callable[[Context, Sequence[int]], Awaitable[dict[int, list[Shown]]]]
+    """Customers -> what to show them; who gets nothing is left out."""
+    slots: Callable[[Sequence[Shown], str], dict[str, str]]
+    """Products (none: a preview) and the shop's address -> the slots of the mail."""
+    nothing: Verdict
+    """What is said where nothing is found."""
+
+    async def fill(
+        self, ctx: Context, batch: Sequence[Outgoing], values: Sequence[MessageVars]
+    ) -> list[MessageVars]:
+        """`template_vars`: `values` with the slots of its own mails; others are left as they are."""
+        found = await self._for(ctx, batch)
+        return [
+            msgspec.structs.replace(
+                one,
+                slots={
+                    **one.slots,
+                    **self.slots(
+                        found.get(mail.customer_id, []), str(one.slots.get("shop_url", ""))
+                    ),
+                },
+            )
+            if mail.campaign_type == self.campaign_type
+            else one
+            for mail, one in zip(batch, values, strict=True)
+        ]
+
+    async def judge(self, ctx: Context, batch: Sequence[Outgoing]) -> list[Verdict]:
+        """`compliance_rules`: `nothing` where nothing is found; nothing is said of others' mails."""
+        found = await self._for(ctx, batch)
+        return [
+            self.nothing
+            if mail.campaign_type == self.campaign_type and mail.customer_id not in found
+            else _ALLOWED
+            for mail in batch
+        ]
+
+    async def note(self, ctx: Context, events: Sequence[Event]) -> None:
+        """A handler of `MessagesAccepted`: the recommenders are told, so that it is not shown again soon."""
+        ids = [
+            customer
+            for event in events
+            if isinstance(event, MessagesAccepted) and event.campaign_type == self.campaign_type
+            for customer in event.customer_ids
+        ]
+        found = await self.find(ctx, ids) if ids else {}
+        if found:
+            shown = [(customer, one.sku) for customer, some in found.items() for one in some]
+            await note_offers(ctx, shown)
+
+    async def _for(self, ctx: Context, batch: Sequence[Outgoing]) -> dict[int, list[Shown]]:
+        ids = [mail.customer_id for mail in batch if mail.campaign_type == self.campaign_type]
+        return await self.find(ctx, ids) if ids else {}
 
 
 def product_title(text: str) -> str:

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from kernel.sdk import (
     Audience,
     CampaignType,
-    MessagesAccepted,
-    MessageVars,
+    Showcase,
     Verdict,
     Where,
-    note_offers,
     read_copies,
     suggest,
 )
@@ -23,7 +19,7 @@ from plugins.recommend.manifest import RecommendSettings
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kernel.sdk import Context, Event, Outgoing, Shown
+    from kernel.sdk import Context, Shown
 
 RECOMMEND = CampaignType(
     name="recommend",
@@ -51,7 +47,6 @@ NOTHING = Verdict(
     rule="recommend.nothing",
     reason="There is no selection for them any more.",
 )
-ALLOWED = Verdict(outcome="allowed")
 BETWEEN = " · "
 ANY = "Products from our shop"
 """What a preview shows where there is no selection; such a mail is never handed over."""
@@ -64,51 +59,15 @@ async def selections(ctx: Context, customer_ids: Sequence[int]) -> dict[int, lis
     return {customer: some for customer, some in found.items() if len(some) >= least}
 
 
-async def fill(
-    ctx: Context, batch: Sequence[Outgoing], values: Sequence[MessageVars]
-) -> list[MessageVars]:
-    """`values` with the products added to each selection; others are left as they are."""
-    ids = [m.customer_id for m in batch if m.campaign_type == RECOMMEND.name]
-    found = await selections(ctx, ids)
-    return [
-        _with(vars_, found.get(message.customer_id, []))
-        if message.campaign_type == RECOMMEND.name
-        else vars_
-        for message, vars_ in zip(batch, values, strict=True)
-    ]
-
-
-def _with(values: MessageVars, products: Sequence[Shown]) -> MessageVars:
+def slots(products: Sequence[Shown], shop_url: str) -> dict[str, str]:
+    """The titles on one line, the first of them, and its address or the shop's."""
     titles = [one.title for one in products] or [ANY]
     url = next((one.url for one in products[:1] if one.url), "")
-    slots = {
-        **values.slots,
+    return {
         "products": BETWEEN.join(titles),
         "product_title": titles[0],
-        "product_url": url or values.slots.get("shop_url", ""),
+        "product_url": url or shop_url,
     }
-    return msgspec.structs.replace(values, slots=slots)
 
 
-async def judge(ctx: Context, batch: Sequence[Outgoing]) -> list[Verdict]:
-    """Suppressed, for whom there is no selection any more; nothing is said of other campaigns' mails."""
-    asked = [m.customer_id for m in batch if m.campaign_type == RECOMMEND.name]
-    found = await selections(ctx, asked)
-    return [
-        ALLOWED if m.campaign_type != RECOMMEND.name or m.customer_id in found else NOTHING
-        for m in batch
-    ]
-
-
-async def note(ctx: Context, events: Sequence[Event]) -> None:
-    """Tell the recommenders what was shown, so that it is not shown again soon."""
-    ids = [
-        customer
-        for event in events
-        if isinstance(event, MessagesAccepted) and event.campaign_type == RECOMMEND.name
-        for customer in event.customer_ids
-    ]
-    found = await selections(ctx, ids)
-    if found:
-        offers = [(customer, one.sku) for customer, some in found.items() for one in some]
-        await note_offers(ctx, offers)
+SHOWCASE = Showcase(campaign_type=RECOMMEND.name, find=selections, slots=slots, nothing=NOTHING)

@@ -19,7 +19,7 @@ from kernel.sdk import (
     hookimpl,
 )
 from plugins.recommend import due
-from plugins.recommend.campaign import RECOMMEND, fill, judge, note
+from plugins.recommend.campaign import RECOMMEND, SHOWCASE
 from plugins.recommend.manifest import MANIFEST
 
 __all__ = [
@@ -52,7 +52,7 @@ def subscriptions() -> Sequence[Subscription]:
     return (
         Subscription(name="imported", event=ImportFinished, handle=due.changed),
         Subscription(name="clock", event=ClockSet, handle=due.changed),
-        Subscription(name="shown", event=MessagesAccepted, handle=note),
+        Subscription(name="shown", event=MessagesAccepted, handle=SHOWCASE.note),
     )
 
 
@@ -61,7 +61,7 @@ async def compliance_rules(
     ctx: Context, stage: str, batch: Sequence[Outgoing]
 ) -> Sequence[Verdict]:
     """Its own mails need products: who has none any more is not written to."""
-    return await judge(ctx, batch)
+    return await SHOWCASE.judge(ctx, batch)
 
 
 @hookimpl
@@ -69,7 +69,7 @@ async def template_vars(
     ctx: Context, batch: Sequence[Outgoing], values: Sequence[MessageVars]
 ) -> Sequence[MessageVars]:
     """The products of each selection."""
-    return await fill(ctx, batch, values)
+    return await SHOWCASE.fill(ctx, batch, values)
 
 
 @hookimpl

@@ -19,7 +19,7 @@ from kernel.sdk import (
     hookimpl,
 )
 from plugins.upsell import fits
-from plugins.upsell.campaign import UPSELL, fill, judge, note
+from plugins.upsell.campaign import SHOWCASE, UPSELL
 from plugins.upsell.manifest import MANIFEST
 
 __all__ = [
@@ -52,7 +52,7 @@ def subscriptions() -> Sequence[Subscription]:
     return (
         Subscription(name="imported", event=ImportFinished, handle=fits.changed),
         Subscription(name="clock", event=ClockSet, handle=fits.changed),
-        Subscription(name="proposed", event=MessagesAccepted, handle=note),
+        Subscription(name="proposed", event=MessagesAccepted, handle=SHOWCASE.note),
     )
 
 
@@ -61,7 +61,7 @@ async def compliance_rules(
     ctx: Context, stage: str, batch: Sequence[Outgoing]
 ) -> Sequence[Verdict]:
     """Its own mails need a product: who has none any more is not written to."""
-    return await judge(ctx, batch)
+    return await SHOWCASE.judge(ctx, batch)
 
 
 @hookimpl
@@ -69,7 +69,7 @@ async def template_vars(
     ctx: Context, batch: Sequence[Outgoing], values: Sequence[MessageVars]
 ) -> Sequence[MessageVars]:
     """The product of each upsell mail."""
-    return await fill(ctx, batch, values)
+    return await SHOWCASE.fill(ctx, batch, values)
 
 
 @hookimpl

@@ -12,7 +12,7 @@ from kernel.contracts.delivery import MessageVars
 from kernel.contracts.events import MessagesAccepted
 from kernel.testing.messages import add_campaign, add_messages, rendered
 from kernel.testing.seed import add_customers
-from plugins.recommend.campaign import RECOMMEND, fill, judge, note
+from plugins.recommend.campaign import RECOMMEND, SHOWCASE
 from plugins.recommend.due import DUE, recompute
 from tests.plugins import whole, words
 from tests.plugins.affinity.stored import shop
@@ -114,8 +114,8 @@ async def test_what_was_shown_is_noted(core: Core) -> None:
             message_ids=tuple(one.id for one in batch),
             customer_ids=(ids["ada"],),
         )
-        await note(ctx, [event])
-        await note(ctx, [event])
+        await SHOWCASE.note(ctx, [event])
+        await SHOWCASE.note(ctx, [event])
         rows = await ctx.db.fetch("SELECT sku FROM affinity_offer ORDER BY sku")
         assert {row["sku"] for row in rows} >= {"pot", "tea"} and len(rows) <= 3
 
@@ -124,5 +124,5 @@ async def test_other_campaigns_mails_are_left_alone(alpha: TenantScope) -> None:
     ids = await add_customers(alpha)
     batch = await add_messages(alpha, await add_campaign(alpha, "welcome"), ids)
     values = [MessageVars(slots={"a": 1})]
-    assert await fill(alpha, batch, values) == values
-    assert [one.outcome for one in await judge(alpha, batch)] == ["allowed"]
+    assert await SHOWCASE.fill(alpha, batch, values) == values
+    assert [one.outcome for one in await SHOWCASE.judge(alpha, batch)] == ["allowed"]

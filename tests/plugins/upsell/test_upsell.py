@@ -13,7 +13,7 @@ from kernel.contracts.events import ImportFinished, MessagesAccepted
 from kernel.models.showing import product_title, product_url
 from kernel.testing.messages import add_campaign, add_messages, rendered
 from kernel.testing.seed import add_customers
-from plugins.upsell.campaign import UPSELL, fill, judge, note
+from plugins.upsell.campaign import SHOWCASE, UPSELL
 from plugins.upsell.fits import UNTIL, changed, recompute
 from tests.plugins import whole, words
 from tests.plugins.affinity.stored import shop
@@ -165,8 +165,8 @@ async def test_other_campaigns_mails_are_left_alone(alpha: TenantScope) -> None:
     ids = await add_customers(alpha)
     batch = await add_messages(alpha, await add_campaign(alpha, "welcome"), ids)
     values = [MessageVars(slots={"a": 1})]
-    assert await fill(alpha, batch, values) == values
-    assert [one.outcome for one in await judge(alpha, batch)] == ["allowed"]
+    assert await SHOWCASE.fill(alpha, batch, values) == values
+    assert [one.outcome for one in await SHOWCASE.judge(alpha, batch)] == ["allowed"]
 
 
 async def test_what_was_proposed_is_noted_once(core: Core) -> None:
@@ -181,8 +181,8 @@ async def test_what_was_proposed_is_noted_once(core: Core) -> None:
             message_ids=tuple(one.id for one in batch),
             customer_ids=(ids["ada"],),
         )
-        await note(ctx, [event])
-        await note(ctx, [event])
+        await SHOWCASE.note(ctx, [event])
+        await SHOWCASE.note(ctx, [event])
         rows = await ctx.db.fetch("SELECT customer_id, sku FROM affinity_offer")
         assert [tuple(row) for row in rows] == [(ids["ada"], "pot")]
 
