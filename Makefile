@@ -17,9 +17,10 @@ help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
 
 .tools/bin/uv:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Mailwright needs Python 3.11 or newer")'
-	$(PYTHON) -m venv .tools
-	.tools/bin/python -m pip install --quiet uv==$(UV_VERSION)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Mailwright needs Python 3.11 or newer")'
+	@echo "First time here: setting up a Python environment in .venv, about half a minute."
+	@$(PYTHON) -m venv .tools
+	@.tools/bin/python -m pip install --quiet uv==$(UV_VERSION)
 
 env: $(filter .tools/%,$(UV)) ## the Python environment in .venv, as locked
 	@$(UV) sync --frozen --quiet
