@@ -329,20 +329,27 @@ async def _score(
 
 
 async def _tell(ctx: Context, owned: Owned[Model]) -> None:
-    """The health board has a line as long as there is something to complain of, and then no more."""
+    """The health board has a line as long as there is something to complain of, and then no more. What
+    stands there is not told again: it is looked at every quarter of an hour.
+    """
     async with ctx.transaction() as tx:
         last = await store.versions(tx, owned.value.name, limit=1)
         used = await store.in_use(tx, owned.value.name)
         said = complaint(last[0] if last else None, used, tx.now)
         if said:
-            _report(tx, owned, Conflict(said))
+            failure = _failure(tx, owned, Conflict(said))
+            if not await health.stands(tx, failure):
+                cast("TenantScope", tx).core.board.report(failure)
         else:
             await health.clear(tx, owned.plugin, what(owned.value.name))
 
 
 def _report(ctx: Context, owned: Owned[Model], error: BaseException) -> None:
-    board = cast("TenantScope", ctx).core.board
-    board.report(Failure(ctx.tenant.id, owned.plugin, what(owned.value.name), error))
+    cast("TenantScope", ctx).core.board.report(_failure(ctx, owned, error))
+
+
+def _failure(ctx: Context, owned: Owned[Model], error: BaseException) -> Failure:
+    return Failure(ctx.tenant.id, owned.plugin, what(owned.value.name), error)
 
 
 def what(model: str) -> str:

@@ -113,6 +113,14 @@ async def page(ctx: Context, after: str = "", limit: int = 50) -> Page:
     return await rows.page(order, after, limit, descending=True)
 
 
+async def stands(ctx: Context, failure: Failure) -> bool:
+    """Whether the tenant's board says just this already."""
+    sql = """SELECT true FROM tenancy_health
+             WHERE tenant_id = $1 AND plugin = $2 AND what = $3 AND error = $4"""
+    said = without_people(failure.text)
+    return bool(await ctx.db.fetchval(sql, failure.tenant, failure.plugin, failure.what, said))
+
+
 async def clear(ctx: Context, plugin: str = "", what: str = "") -> int:
     """Take lines off the tenant's board (all, or a plugin's, or one thing's); returns how many."""
     where: Combinable | None = None

@@ -115,6 +115,9 @@ async def test_the_board_names_the_fix_of_what_is_refused(core: Core) -> None:
     assert said.endswith("train it now once the orders are complete.")
     await run.nightly(ctx)  # it is not due, and so it is refused still
     assert len(await lines(core, board)) == 1
+    async with core.tenant_scope("alpha") as tx:
+        (line,) = (await health.page(tx)).rows
+    assert line["times"] == 1, "what stands on the board is not told again"
     toy.TOY.wrong = False
     await run.train(ctx, ["toy"])
     assert not await lines(core, board)
