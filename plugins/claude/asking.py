@@ -65,7 +65,9 @@ async def work(
                     await store(tx, settings, ended)
                     begun, blocked = await claim(tx, settings, ids, room)
                 if begun and api is None:  # opening one takes a tenth of a second
-                    api = await stack.enter_async_context(client.open_client(settings))
+                    api = await stack.enter_async_context(
+                        client.open_client(settings, ctx.tenant.id)
+                    )
                 for question, setup in begun:
                     assert api is not None
                     said = setups.messages(question.facts, question.answer, question.wrong)

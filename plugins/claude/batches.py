@@ -45,11 +45,11 @@ WHERE tenant_id = $1 AND id = ANY($2::uuid[]) AND state = 'waiting'
 async def run(ctx: Context, payload: dict[str, Any]) -> None:
     """Look at the batches under way, send those that are due, and come back while there is something."""
     settings = ctx.settings(ClaudeSettings)
-    if not client.key(settings):
+    if not client.key(ctx.tenant.id):
         return
     async with ctx.transaction() as tx:
         open_ = await _open(tx)
-    async with client.open_client(settings) as api:
+    async with client.open_client(settings, ctx.tenant.id) as api:
         for row in open_:
             if row.state == "making":
                 row = await results.look_up(ctx, api, row)

@@ -26,10 +26,10 @@ async def run(ctx: Context, payload: dict[str, Any]) -> None:
         Unavailable: the API does not answer.
     """
     settings = ctx.settings(ClaudeSettings)
-    if not client.key(settings):
+    if not client.key(ctx.tenant.id):
         return
     said: dict[str, tuple[bool, str]] = {}
-    async with client.open_client(settings) as api:
+    async with client.open_client(settings, ctx.tenant.id) as api:
         for name in sorted({settings.model_decide, settings.model_write}):
             try:
                 said[name] = judge(await api.models.retrieve(name))
@@ -39,7 +39,7 @@ async def run(ctx: Context, payload: dict[str, Any]) -> None:
                 reason = client.failure(error, settings.timeout).reason
                 raise Unavailable(
                     f"The models could not be checked: {reason}.",
-                    f"Check {settings.key_variable} and the way to the API.",
+                    f"Check {client.key_variable(ctx.tenant.id)} and the way to the API.",
                 ) from error
     async with ctx.transaction() as tx:
         for name, (good, words) in said.items():

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from plugins.claude.manifest import ClaudeSettings, Price
 
 NO_KEY = "no Anthropic key is set, so Claude is not asked"
+KEY = "ANTHROPIC_API_KEY"
 DEFAULT_URL = "https://api.anthropic.com"
 
 
@@ -91,17 +92,25 @@ class Failed(Exception):
         """Whether the same request may succeed later."""
 
 
-def key(settings: ClaudeSettings) -> str:
-    """The key of the environment variable that the settings name; empty without."""
-    return os.environ.get(settings.key_variable, "").strip()
+def key_variable(tenant_id: str) -> str:
+    """The environment variable that holds a tenant's key: its own where there is one, else everybody's. It
+    is no setting: a merchant could name the key of another.
+    """
+    own = f"{KEY}_{tenant_id.replace('-', '_').upper()}"
+    return own if os.environ.get(own, "").strip() else KEY
 
 
-def open_client(settings: ClaudeSettings) -> anthropic.AsyncAnthropic:
+def key(tenant_id: str) -> str:
+    """The tenant's key; empty without."""
+    return os.environ.get(key_variable(tenant_id), "").strip()
+
+
+def open_client(settings: ClaudeSettings, tenant_id: str) -> anthropic.AsyncAnthropic:
     """A client; close it by `async with`. Key and address are given outright: nothing that lies on
     this machine is used by accident.
     """
     return anthropic.AsyncAnthropic(
-        api_key=key(settings),
+        api_key=key(tenant_id),
         base_url=os.environ.get("ANTHROPIC_BASE_URL", "").strip() or DEFAULT_URL,
         max_retries=settings.retries,
         timeout=settings.timeout,

@@ -40,7 +40,7 @@ async def consult(
 ) -> list[Answer]:
     """One answer per candidate, in their order."""
     settings = ctx.settings(ClaudeSettings)
-    if settings.mode == "rules" or not candidates or not client.key(settings):
+    if settings.mode == "rules" or not candidates or not client.key(ctx.tenant.id):
         return [None] * len(candidates)
     async with ctx.transaction() as tx:
         await checking.see_to(tx, settings)

@@ -100,13 +100,6 @@ class ClaudeSettings(Frozen):
     open_seconds: Annotated[
         float, Meta(gt=0, le=3600, description="How long, in seconds, before it is tried again.")
     ] = 60.0
-    key_variable: Annotated[
-        str,
-        Meta(
-            pattern=r"^ANTHROPIC_API_KEY(_[A-Z0-9_]{1,40})?$",
-            description="The environment variable of the installation that holds the key.",
-        ),
-    ] = "ANTHROPIC_API_KEY"
     text_traits: Annotated[
         tuple[Annotated[str, Meta(pattern=r"^[a-z_]+\.[a-z0-9_]+$")], ...],
         Meta(

@@ -40,8 +40,8 @@ async def state(ctx: Context, _: object) -> dict[str, Any]:
     today = await budget.today(ctx)
     return {
         "f": Formats(ctx),
-        "no_key": client.NO_KEY if not client.key(settings) else "",
-        "key_variable": settings.key_variable,
+        "no_key": client.NO_KEY if not client.key(ctx.tenant.id) else "",
+        "key_variable": client.key_variable(ctx.tenant.id),
         "mode": MODES[settings.mode],
         "budget": f"{settings.daily_budget:,.2f}",
         "spent": f"{(today.spent_micros if today else 0) / 1e6:,.4f}",

@@ -29,7 +29,7 @@ Answer = Written | Pending | None
 async def write(ctx: Context, briefs: Sequence[Brief]) -> list[Answer]:
     """One answer per brief, in their order."""
     settings = ctx.settings(ClaudeSettings)
-    if not settings.write or not briefs or not client.key(settings):
+    if not settings.write or not briefs or not client.key(ctx.tenant.id):
         return [None] * len(briefs)
     async with ctx.transaction() as tx:
         setup = setups.writing(settings.model_write, await shop.of_writing(tx))

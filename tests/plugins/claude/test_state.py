@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from kernel.contracts.errors import InvalidConfig, Unavailable
-from plugins.claude import checking, circuit, jobs, panels, repo
+from plugins.claude import checking, circuit, client, jobs, panels, repo
 from plugins.claude.manifest import ClaudeSettings
 from tests.plugins.claude.shop import campaign, choose, decide, step
 
@@ -83,6 +84,21 @@ async def test_switching_it_on_has_the_models_checked(core: Core) -> None:
     async with core.tenant_scope("alpha") as ctx:
         await core.board.notify("tenant_enabled", frozenset(["claude"]), ctx=ctx)
         assert await ctx.db.fetchval("SELECT job FROM jobs_task") == "claude.models"
+
+
+async def test_each_tenant_has_its_own_key_and_nobody_elses(
+    core: Core, fake: FakeClaude, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ANTHROPIC_API_KEY")
+    monkeypatch.setenv("ANTHROPIC_API_KEY_BRAVO", fake.api_key)
+    assert client.key("bravo") == fake.api_key and client.key("alpha") == ""
+    await choose(core)
+    made = await decide(core, await campaign(core, 2))
+    assert {record.plugin for record in made} == {"rules"} and fake.record.count() == 0
+    monkeypatch.setenv("ANTHROPIC_API_KEY", "everybody's")
+    assert client.key("bravo") == fake.api_key and client.key("alpha") == "everybody's"
+    with pytest.raises(msgspec.ValidationError, match="key_variable"):
+        msgspec.convert({"key_variable": "ANTHROPIC_API_KEY_BRAVO"}, ClaudeSettings)
 
 
 async def test_without_a_key_it_says_so(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
