@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         Pending,
         Verdict,
     )
-    from kernel.contracts.delivery import Channel, MessageVars, Outgoing
+    from kernel.contracts.delivery import Channel, MailLinks, MessageVars, Outgoing
     from kernel.contracts.events import Event
     from kernel.contracts.models import Model
     from kernel.contracts.plugins import Erased, Export, Job, Panel, Subscription
@@ -196,6 +196,15 @@ async def template_vars(  # type: ignore[empty-body]
     ctx: Context, batch: Sequence[Outgoing], values: Sequence[MessageVars]
 ) -> Sequence[MessageVars]:
     """Slots and headers per message, in their order: return `values` with yours added."""
+
+
+@hook(Policy.CHAIN)
+async def mail_links(  # type: ignore[empty-body]
+    ctx: Context, batch: Sequence[Outgoing], links: Sequence[MailLinks]
+) -> Sequence[MailLinks]:
+    """The addresses in each mail, in their order: return them rewritten, to be counted when followed.
+    Those that unsubscribe are not among them.
+    """
 
 
 # --- A tenant's life -----------------------------------------------------------------------------

@@ -22,12 +22,18 @@ from kernel.contracts.decisions import (
 )
 from kernel.contracts.delivery import (
     Channel,
+    Difference,
+    Mailbox,
+    MailLinks,
     MessageVars,
     Outcome,
     Outgoing,
     Receipt,
     Recipient,
     Rendered,
+    Shared,
+    TrackingConsent,
+    mailbox_of,
 )
 from kernel.contracts.errors import (
     Conflict,
@@ -78,7 +84,7 @@ from kernel.contracts.plugins import (
     Subscription,
 )
 from kernel.contracts.profiles import Audience, Customer, Trait, Where
-from kernel.contracts.tenancy import Brand, Reseller, Sender, Tenant
+from kernel.contracts.tenancy import Brand, Reseller, Sender, Sending, Tenant
 from kernel.db.ddl import append_only, tenant_table
 from kernel.db.migrate import sql_migration
 from kernel.events.outbox import emit
@@ -165,6 +171,7 @@ __all__ = [
     "Database",
     "DecideContext",
     "Decision",
+    "Difference",
     "Engine",
     "Erased",
     "Evaluation",
@@ -182,6 +189,8 @@ __all__ = [
     "Job",
     "Judging",
     "KernelError",
+    "MailLinks",
+    "Mailbox",
     "Manifest",
     "MergedOrders",
     "MessageVars",
@@ -207,12 +216,15 @@ __all__ = [
     "Reseller",
     "Scalar",
     "Sender",
+    "Sending",
+    "Shared",
     "Showcase",
     "Shown",
     "Slot",
     "Subscription",
     "Tenant",
     "TenantRepository",
+    "TrackingConsent",
     "Trained",
     "Trait",
     "Unavailable",
@@ -249,6 +261,7 @@ __all__ = [
     "hookimpl",
     "is_ours",
     "losses",
+    "mailbox_of",
     "matrix",
     "measures",
     "merge_customers",

@@ -64,6 +64,12 @@ class CampaignType(Frozen):
     """When several could write to one customer on a day, the lower number goes first."""
     slots: tuple[str, ...] = ()
     """Slots of its own that its plugin fills in `template_vars`."""
+    topic: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{1,29}$")] = "offers"
+    """What a customer may leave alone and still get the rest: `news`, `offers`, `recommendations`."""
+    transactional: bool = False
+    """The customer asked for just this mail (such as to confirm a subscription). It needs no approval,
+    nobody is held out of it, and it carries no promotion.
+    """
     send_within_days: float = 7.0
     """A message that could not go out for so long is given up as suppressed: `expired`."""
 

@@ -33,6 +33,27 @@ MessageState = Literal[
 ]
 
 
+TrackingConsent = Literal["unknown", "granted", "denied"]
+Mailbox = Literal["gmail", "yahoo", "microsoft", "apple", "other"]
+"""Who keeps a recipient's mailbox, as far as its domain tells: each counts complaints by itself."""
+
+MAILBOXES: dict[str, Mailbox] = {
+    "gmail.com": "gmail", "googlemail.com": "gmail",
+    "yahoo.com": "yahoo", "ymail.com": "yahoo", "rocketmail.com": "yahoo", "aol.com": "yahoo",
+    "outlook.com": "microsoft", "hotmail.com": "microsoft", "live.com": "microsoft",
+    "msn.com": "microsoft", "icloud.com": "apple", "me.com": "apple", "mac.com": "apple",
+}  # fmt: skip
+_NATIONAL: dict[str, Mailbox] = {
+    "yahoo": "yahoo", "hotmail": "microsoft", "outlook": "microsoft", "live": "microsoft",
+}  # fmt: skip
+
+
+def mailbox_of(email: str | None) -> Mailbox:
+    """Who keeps the mailbox of an address: that of `anna@yahoo.de` is `yahoo`."""
+    domain = (email or "").rpartition("@")[2].strip().lower()
+    return MAILBOXES.get(domain) or _NATIONAL.get(domain.partition(".")[0], "other")
+
+
 class Recipient(Frozen):
     """The customer as the rules and the channel see them at hand-over."""
 
@@ -48,6 +69,25 @@ class Recipient(Frozen):
     consent_source: str
     orders_count: int
     last_order_at: datetime | None
+    consent_wording: str = ""
+    """Which version of the words the customer agreed to, where that is recorded."""
+    tracking_consent: TrackingConsent = "unknown"
+    """Whether opens may be tied to this person: asked apart from consent to the mails themselves."""
+
+
+class Shared(Frozen):
+    """What all mails of one variant have in common: the mail with a mark where each value stands.
+
+    One object for all of them, so that channels may group messages by `key`.
+    """
+
+    key: str
+    """Digest of all that follows."""
+    subject: str
+    html: str
+    text: str
+    marks: dict[str, tuple[str, bool]]
+    """Mark -> (slot, whether its value stands escaped for HTML there)."""
 
 
 class Rendered(Frozen):
@@ -57,6 +97,25 @@ class Rendered(Frozen):
     html: str
     text: str
     headers: dict[str, str]
+    slots: dict[str, str | int | float | bool] = msgspec.field(default_factory=dict)
+    """What filled the slots: what a rule may hold the words against."""
+    shared: Shared | None = None
+    """The same mail before its slots were filled; None where it cannot be shared. `substitutions`
+    (kernel.sdk) gives what to put in place of its marks.
+    """
+    template: str = ""
+    """Digest of the frozen template this was made from."""
+
+
+class MailLinks(Frozen):
+    """The addresses in one mail. Those that unsubscribe are not among them."""
+
+    links: dict[str, str]
+    """Slot -> the final address: `link` of the button, `home_link` of the name at the top, and so on."""
+    pixel: str = ""
+    """An image that tells of an open; only for those who agreed to be tracked."""
+    honeypot: str = ""
+    """A link no person sees: who follows it is a scanner."""
 
 
 class Outgoing(Frozen):
@@ -73,6 +132,13 @@ class Outgoing(Frozen):
     recipient: Recipient
     proposed_at: datetime
     rendered: Rendered | None = None
+    variant: str = ""
+    topic: str = "offers"
+    """What the customer can leave alone and still get the rest (`CampaignType.topic`)."""
+    transactional: bool = False
+    """Sent because the customer asked for just this (such as to confirm a subscription): no promotion."""
+    channel: str = ""
+    """By which channel it goes; empty while that is not known."""
 
 
 class MessageVars(Frozen):
@@ -96,6 +162,23 @@ class Receipt(Frozen):
     state: ReceiptState
     provider_id: str = ""
     reason: str = ""
+    retry_at: datetime | None = None
+    """For `retry`: when to ask again, where the provider said so."""
+    halt: str = ""
+    """A sentence for the merchant when nothing can be sent at all (a key that is not accepted): all
+    sending of the tenant stops until a person resumes it.
+    """
+
+
+class Difference(Frozen):
+    """Something of which the ledger and the provider do not say the same."""
+
+    kind: Literal["missing", "stranger", "twice", "state"]
+    """missing: accepted, and the provider knows nothing of it. stranger: the provider has it and the
+    ledger does not say so. twice: the provider has it more than once. state: it fared differently.
+    """
+    detail: str
+    message_id: UUID | None = None
 
 
 OutcomeKind = Literal[
@@ -104,7 +187,11 @@ OutcomeKind = Literal[
 
 
 class Outcome(Frozen):
-    """What came of a message. One of each kind a message; the first one stays."""
+    """What came of a message. One of each kind a message; the first one stays.
+
+    A bounce says in `detail` whether it is for good, `{"hard": 1}`, and in the provider's words why,
+    as `reason`.
+    """
 
     message_id: UUID
     customer_id: int
@@ -128,5 +215,13 @@ class Channel(Protocol):
     async def settle(self, ctx: Context, message_ids: Sequence[UUID]) -> Sequence[Receipt]:
         """What became of these unknown messages. Answer only what is certain: `accepted`, or
         `retry` where the provider certainly has nothing. Leave out the rest.
+        """
+        ...
+
+    async def reconcile(
+        self, ctx: Context, since: datetime, until: datetime
+    ) -> Sequence[Difference]:
+        """Where the provider's book and the ledger differ, about messages attempted in this time.
+        Called once a day, outside any transaction; empty where the provider keeps no book.
         """
         ...

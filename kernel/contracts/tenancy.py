@@ -38,6 +38,31 @@ class Sender(Frozen):
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=70, pattern=r"^[^\r\n<>\",;]+$")]
     email: Annotated[str, msgspec.Meta(pattern=r"^[^@\s<>\",;]+@[^@\s<>\",;]+\.[^@\s<>\",;]+$")]
     reply_to: Annotated[str, msgspec.Meta(pattern=r"^([^@\s<>]+@[^@\s<>]+\.[^@\s<>]+)?$")] = ""
+    link_host: Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9-]+(\.[a-z0-9-]+)+)?$")] = ""
+    """The shop's own host for links in mails, such as `mail.shop.example`, pointed at this
+    installation. Empty: links begin with the installation's own address.
+    """
+
+
+class Sending(Frozen):
+    """How fast mail goes out, and what stops it. Percentages are of messages accepted."""
+
+    rate_per_hour: Annotated[int, msgspec.Meta(ge=0)] = 0
+    """At most so many messages an hour; 0: as fast as the channel takes them."""
+    warmup_from: Annotated[str, msgspec.Meta(pattern=r"^(\d{4}-\d\d-\d\d)?$")] = ""
+    """The first day of a new sending domain, YYYY-MM-DD: what it may send grows from day to day."""
+    ramp_from: Annotated[int, msgspec.Meta(ge=0)] = 1000
+    """Campaigns with so many messages or more go out in waves of 1 %, 10 % and the rest; 0: none."""
+    wave_minutes: Annotated[int, msgspec.Meta(ge=1, le=1440)] = 30
+    """How long to wait between waves for bounces and complaints."""
+    max_bounces: Annotated[float, msgspec.Meta(gt=0, le=100)] = 5.0
+    """Hard bounces, in percent, at which a campaign stops."""
+    max_complaints: Annotated[float, msgspec.Meta(gt=0, le=100)] = 0.25
+    """Complaints, in percent, at which a campaign stops."""
+    local_hour: Annotated[int, msgspec.Meta(ge=-1, le=23)] = -1
+    """The hour of the customer's own day at which campaigns go out; -1: as soon as approved."""
+    unknown_hours: Annotated[int, msgspec.Meta(ge=1, le=720)] = 72
+    """After so long without a sign of it, an unknown message counts as failed."""
 
 
 class Reseller(Frozen):
@@ -62,6 +87,7 @@ class Tenant(Frozen):
     brand: Brand = Brand()
     autonomy: Autonomy = "manual"
     holdout_percent: float = 5.0
+    sending: Sending = Sending()
     clock_at: datetime | None = None
     halted_at: datetime | None = None
     halted_reason: str = ""

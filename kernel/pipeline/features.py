@@ -7,7 +7,7 @@ one thing, in a model, in a decision and in `why`. Profile and traits come besid
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 from kernel.contracts.base import Frozen
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from kernel.contracts.campaigns import Campaign
     from kernel.contracts.context import Context
+    from kernel.tenancy.scope import TenantScope
 
 __all__ = ["FEATURES_VERSION", "outgoing", "people"]
 
@@ -35,7 +36,8 @@ FROM_FRAME = (
 
 PEOPLE = """
 SELECT r.message_id, r.step, c.id, c.email, c.first_name, c.last_name, c.country, c.timezone, c.locale,
-       c.email_consent, c.consent_at, c.consent_source, c.orders_count, c.last_order_at, c.created_at
+       c.email_consent, c.consent_at, c.consent_source, c.consent_wording,
+       c.tracking_consent, c.orders_count, c.last_order_at, c.created_at
 FROM unnest($2::uuid[], $3::bigint[], $4::int[]) WITH ORDINALITY r (message_id, customer_id, step, n)
 JOIN profiles_customer c ON c.tenant_id = $1 AND c.id = r.customer_id
 ORDER BY r.n
@@ -85,6 +87,8 @@ async def outgoing(
         [row.customer_id for row in rows],
         [row.step for row in rows],
     )
+    owned = cast("TenantScope", ctx).core.board.campaign_types.get(campaign.campaign_type)
+    kind = owned.value if owned else None
     return [
         (
             Outgoing(
@@ -93,6 +97,8 @@ async def outgoing(
                 campaign_type=campaign.campaign_type,
                 customer_id=row["id"],
                 step=row["step"],
+                topic=kind.topic if kind else "offers",
+                transactional=kind.transactional if kind else False,
                 proposed_at=campaign.proposed_at,
                 recipient=Recipient(
                     customer_id=row["id"],
@@ -105,6 +111,8 @@ async def outgoing(
                     email_consent=row["email_consent"],
                     consent_at=row["consent_at"],
                     consent_source=row["consent_source"],
+                    consent_wording=row["consent_wording"],
+                    tracking_consent=row["tracking_consent"],
                     orders_count=row["orders_count"],
                     last_order_at=row["last_order_at"],
                 ),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ABOUT: dict[str, tuple[str, str]] = {
     "profiles_customer": (
         """external_id, email, first_name, last_name, country, timezone, locale, tags, email_consent,
-        consent_at, consent_source, orders_count, total_spent, first_order_at, last_order_at,
+        consent_at, consent_source, consent_wording, tracking_consent, tracking_at, tracking_source, orders_count, total_spent, first_order_at, last_order_at,
         erased_at, source, created_at""",
         "id = $2",
     ),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 
 from kernel.contracts.base import Frozen
-from kernel.contracts.tenancy import Brand
+from kernel.contracts.tenancy import Brand, Sending
 from kernel.tenancy.files import Configuration, ResellerFile, Shop
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ What = Literal["added", "changed", "removed", "drifted", "not in the files"]
 
 _TENANTS = """
 SELECT tenant_id, reseller_id, name, timezone, currency, country, sender, postal_address, brand,
-       autonomy, holdout_percent FROM tenancy_tenant
+       autonomy, holdout_percent, sending FROM tenancy_tenant
 """
 
 
@@ -164,7 +164,8 @@ def _row_fields(row: Any) -> dict[str, Any]:
     fields = dict(row)
     if "tenant_id" in fields:
         fields["reseller"] = fields.pop("reseller_id")
-        fields["sender"] = {"reply_to": ""} | msgspec.json.decode(row["sender"])
+        fields["sender"] = {"reply_to": "", "link_host": ""} | msgspec.json.decode(row["sender"])
+        fields["sending"] = msgspec.to_builtins(Sending()) | msgspec.json.decode(row["sending"])
     fields["brand"] = msgspec.to_builtins(Brand()) | msgspec.json.decode(row["brand"])
     return _flat({k: v for k, v in fields.items() if k not in {"tenant_id", "reseller_id"}})
 

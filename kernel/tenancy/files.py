@@ -15,7 +15,7 @@ import msgspec
 
 from kernel.contracts.base import Frozen
 from kernel.contracts.errors import InvalidConfig
-from kernel.contracts.tenancy import Autonomy, Brand, Sender
+from kernel.contracts.tenancy import Autonomy, Brand, Sender, Sending
 from kernel.tenancy import checks
 from kernel.tenancy.checks import Fault, check_struct, did_you_mean
 from kernel.tenancy.toml import Problem, TomlFile
@@ -72,6 +72,7 @@ class TenantFile(Frozen):
     brand: Brand = Brand()
     autonomy: Autonomy = "manual"
     holdout_percent: Annotated[float, msgspec.Meta(ge=0, le=50)] = 5.0
+    sending: Sending = Sending()
     plugins: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
 
 

@@ -9,7 +9,7 @@ import msgspec
 
 from kernel.contracts.errors import InvalidConfig, UnscopedQuery
 from kernel.contracts.plugins import NoSettings
-from kernel.contracts.tenancy import Brand, Sender, Tenant
+from kernel.contracts.tenancy import Brand, Sender, Sending, Tenant
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -128,6 +128,7 @@ async def load_tenant(unit: UnitOfWork, tenant_id: str) -> Tenant | None:
         brand=msgspec.json.decode(row["brand"], type=Brand),
         autonomy=row["autonomy"],
         holdout_percent=row["holdout_percent"],
+        sending=msgspec.json.decode(row["sending"], type=Sending),
         clock_at=row["clock_at"],
         halted_at=row["halted_at"],
         halted_reason=row["halted_reason"],

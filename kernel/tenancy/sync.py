@@ -29,12 +29,13 @@ ON CONFLICT (reseller_id) DO UPDATE SET name = excluded.name, brand = excluded.b
 """
 _SAVE_TENANT = """
 INSERT INTO tenancy_tenant (tenant_id, reseller_id, name, timezone, currency, country, sender,
-  postal_address, brand, autonomy, holdout_percent)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+  postal_address, brand, autonomy, holdout_percent, sending)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
 ON CONFLICT (tenant_id) DO UPDATE SET reseller_id = excluded.reseller_id, name = excluded.name,
   timezone = excluded.timezone, currency = excluded.currency, country = excluded.country,
   sender = excluded.sender, postal_address = excluded.postal_address, brand = excluded.brand,
-  autonomy = excluded.autonomy, holdout_percent = excluded.holdout_percent, updated_at = now()
+  autonomy = excluded.autonomy, holdout_percent = excluded.holdout_percent,
+  sending = excluded.sending, updated_at = now()
 """
 _AUDIT = """
 INSERT INTO tenancy_audit (tenant_id, actor, action, subject, detail)
@@ -111,6 +112,7 @@ async def _save_tenant(
         _json(file.brand),
         file.autonomy,
         file.holdout_percent,
+        _json(file.sending),
     )
     before = state.plugins.get(tenant, {})
     for name in sorted({c.field.split(".")[1] for c in changes if c.field.startswith("plugins.")}):

@@ -26,6 +26,7 @@ class TenancyTenant(Table, tablename="tenancy_tenant", db=DB):
     brand = JSONB()
     autonomy = Text()
     holdout_percent = DoublePrecision()
+    sending = JSONB()
     clock_at = Timestamptz(null=True)
     halted_at = Timestamptz(null=True)
     halted_by = Text()

@@ -10,8 +10,9 @@ from plugins.outbox import repo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
 
-    from kernel.sdk import Context, Outgoing
+    from kernel.sdk import Context, Difference, Outgoing
 
 
 class Outbox:
@@ -48,6 +49,12 @@ class Outbox:
             )
             for message_id in message_ids
         ]
+
+    async def reconcile(
+        self, ctx: Context, since: datetime, until: datetime
+    ) -> Sequence[Difference]:
+        """Nothing to compare: the mails lie beside the ledger, in the same database."""
+        return ()
 
 
 def _accepted(message_id: UUID, row: int) -> Receipt:

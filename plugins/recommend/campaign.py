@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 RECOMMEND = CampaignType(
     name="recommend",
     title="Selection",
+    topic="recommendations",
     purpose="Shows active customers, at a pace you set, up to three products that suit them.",
     audience=Audience(
         where=(Where(trait=DUE, op="<=", value="now"),),

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 UPSELL = CampaignType(
     name="upsell",
     title="Upsell",
+    topic="recommendations",
     purpose="Proposes one product that goes with what a customer has just bought.",
     audience=Audience(
         where=(Where(trait=UNTIL, op=">=", value="now"),),

@@ -40,6 +40,7 @@ OPENINGS = {
 WELCOME = CampaignType(
     name="welcome",
     title="Welcome",
+    topic="news",
     purpose="Greets new customers once and says what to expect, so that the next mail is expected.",
     audience=Audience(
         where=(Where(field="days_since_created", op="<=", value=14),),

@@ -1,0 +1,1 @@
+"""Hands messages to SendGrid and hears from it what came of them."""
