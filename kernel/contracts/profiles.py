@@ -5,12 +5,27 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 
 from kernel.contracts.base import Frozen
 
 ConsentState = Literal["subscribed", "unsubscribed", "pending", "never", "unknown"]
+SuppressionReason = Literal["unsubscribed", "complained", "bounced", "erased", "manual"]
+
+
+class Suppressed(Frozen):
+    """Why and since when an address is on the suppression list."""
+
+    reason: SuppressionReason
+    at: datetime
+    topic: str = ""
+    """Of which mails; empty: of all."""
+    message_id: UUID | None = None
+    """Of ours, through which it came about."""
+    was: str | None = None
+    """The consent on record before; None where there was none, or nobody may know any more."""
 
 
 class Customer(Frozen):

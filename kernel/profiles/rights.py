@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import msgspec
 
 from kernel.contracts.base import Frozen
+from kernel.profiles import suppression
 from kernel.profiles.repo import customer
 
 if TYPE_CHECKING:
@@ -77,8 +78,8 @@ async def export_customer(ctx: Context, customer_id: int) -> CustomerExport:
     Raises:
         NotFound: there is no such customer.
     """
-    await customer(ctx, customer_id)
-    rows = {}
+    email = (await customer(ctx, customer_id)).email
+    rows = {"profiles_suppression": await suppression.of_customer(ctx, email)}
     for table, (columns, condition) in _ABOUT.items():
         found: str = await ctx.db.fetchval(
             f"SELECT coalesce(json_agg(t), '[]')::text FROM (SELECT {columns} FROM {table} "
@@ -94,16 +95,18 @@ async def export_customer(ctx: Context, customer_id: int) -> CustomerExport:
 
 async def erase_customer(ctx: Context, customer_id: int) -> CustomerErased:
     """Has every plugin remove what it keeps, then makes the profile anonymous: in this order, so that
-    plugins still see whose data it is (compliance seals the address for its suppression list). Counts
-    stay, and so does the shop's own id, so that no later import brings the person back. Safe to run
-    twice.
+    plugins still see whose data it is. Of the address a keyed hash stays on the suppression list.
+    Counts stay, and so does the shop's own id, so that no later import brings the person back. Safe
+    to run twice.
 
     Raises:
         NotFound: there is no such customer.
     """
-    await customer(ctx, customer_id)
+    email = (await customer(ctx, customer_id)).email
     answers, failed = await _ask(ctx, "erase_customer", customer_id)
     rows = sum(cast("Erased", answer).rows for answer in answers.values())
+    if email:
+        rows += await suppression.erase(ctx, email)
     for sql, args in (
         (_ERASE, (ctx.now,)),
         ("DELETE FROM profiles_trait WHERE tenant_id = $1 AND customer_id = $2", ()),
