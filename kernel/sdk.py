@@ -120,6 +120,8 @@ from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
 from kernel.pipeline.suppressing import suppress
 from kernel.profiles.consent import set_consent, set_consents
+from kernel.profiles.consent_ledger import ConsentEntry, consent_history
+from kernel.profiles.consent_tracking import set_tracking_consent
 from kernel.profiles.frames import CUSTOMERS, LINES, ORDERS, PRODUCTS, clean_text
 from kernel.profiles.intake import (
     Counts,
@@ -172,6 +174,7 @@ __all__ = [
     "CodeBook",
     "Conflict",
     "ConsentChanged",
+    "ConsentEntry",
     "Context",
     "Continuing",
     "Copy",
@@ -259,6 +262,7 @@ __all__ = [
     "charts",
     "clean_orders",
     "clean_text",
+    "consent_history",
     "create_customers",
     "customer",
     "customers_page",
@@ -299,6 +303,7 @@ __all__ = [
     "set_clock",
     "set_consent",
     "set_consents",
+    "set_tracking_consent",
     "sign",
     "sign_in_link",
     "sql_migration",

@@ -14,6 +14,25 @@ from kernel.contracts.base import Frozen
 ConsentState = Literal["subscribed", "unsubscribed", "pending", "never", "unknown"]
 SuppressionReason = Literal["unsubscribed", "complained", "bounced", "erased", "manual"]
 
+TrackingState = Literal["granted", "denied"]
+ConsentBasis = Literal["express", "double_opt_in", "soft_opt_in", "imported"]
+"""On what a yes rests: said here and now, confirmed by a link, given with a purchase, or told by the
+shop's history.
+"""
+ConsentKind = Literal[
+    "granted",
+    "withdrawn",
+    "pending",
+    "never",
+    "tracking_granted",
+    "tracking_denied",
+    "topic_off",
+    "topic_on",
+    "suppressed",
+    "unsuppressed",
+    "erased",
+]
+
 
 class Suppressed(Frozen):
     """Why and since when an address is on the suppression list."""

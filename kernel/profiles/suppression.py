@@ -14,7 +14,8 @@ import msgspec
 
 from kernel.contracts.base import Frozen
 from kernel.contracts.errors import InvalidInput, Unavailable
-from kernel.contracts.profiles import Suppressed, SuppressionReason
+from kernel.contracts.profiles import ConsentKind, Suppressed, SuppressionReason
+from kernel.profiles.consent_ledger import FORMER, MARKETING, Said, note, stranger
 from kernel.tenancy.links import seal
 
 if TYPE_CHECKING:
@@ -131,23 +132,18 @@ async def add(
     message_id: UUID | None = None,
     topic: str = "",
 ) -> int | None:
-    """Put an address on the list, with the consent that was on record; the id of its customer, or
-    None where nobody has it. The customer's row stays locked.
+    """Put an address on the list and that in the consent ledger, with the consent that was on record;
+    the id of its customer, or None where nobody has it. The customer's row stays locked.
     """
     if reason not in REASONS:
         raise InvalidInput(f"{reason}: no such reason.", f"Use one of {', '.join(REASONS)}.")
-    row = await ctx.db.fetchrow(
-        """SELECT id, email_consent, consent_at, consent_source FROM profiles_customer
-           WHERE tenant_id = $1 AND email = $2 FOR UPDATE""",
-        ctx.tenant.id,
-        email.strip().lower(),
-    )
+    row = await _owner(ctx, email)
     was: dict[str, str] = {}
     if row is not None and reason != "erased":
         was = {"state": row["email_consent"], "source": row["consent_source"]}
         if row["consent_at"] is not None:
             was["at"] = row["consent_at"].isoformat()
-    await ctx.db.execute(
+    tag = await ctx.db.execute(
         _ADD,
         ctx.tenant.id,
         sealed(ctx, email),
@@ -158,6 +154,9 @@ async def add(
         message_id,
         ctx.now,
     )
+    if tag != "INSERT 0 0" and reason != "erased":
+        kind: ConsentKind = "topic_off" if topic else "suppressed"
+        _note(ctx, kind, email, topic, row, reason, message_id)
     return None if row is None else int(row["id"])
 
 
@@ -182,7 +181,11 @@ async def unsuppress(
         topic,
         message_id,
     )
-    return tag != "DELETE 0"
+    if tag == "DELETE 0":
+        return False
+    row = await _owner(ctx, email)
+    _note(ctx, "topic_on" if topic else "unsuppressed", email, topic, row, "", message_id)
+    return True
 
 
 async def page(ctx: Context, after: str = "", limit: int = 50) -> SuppressionPage:
@@ -236,3 +239,39 @@ async def erase(ctx: Context, email: str) -> int:
         sealed(ctx, email),
     )
     return int(tag.rpartition(" ")[2])
+
+
+async def _owner(ctx: Context, email: str) -> Any:
+    return await ctx.db.fetchrow(
+        f"""SELECT id, email, {", ".join(FORMER)} FROM profiles_customer
+            WHERE tenant_id = $1 AND email = $2 FOR UPDATE""",
+        ctx.tenant.id,
+        email.strip().lower(),
+    )
+
+
+def _note(
+    ctx: Context,
+    kind: ConsentKind,
+    email: str,
+    topic: str,
+    owner: Any,
+    reason: str,
+    message_id: UUID | None,
+) -> None:
+    said = Said(
+        kind=kind,
+        purpose=f"topic:{topic}" if topic else MARKETING,
+        occurred_at=ctx.now,
+        basis=reason,
+        source="link in a mail" if message_id else ctx.actor,
+        subject=None if owner else stranger(ctx, normal(email)),
+    )
+    if owner:
+        said = said._replace(
+            customer_id=owner["id"],
+            email=owner["email"],
+            former=[owner[name] for name in FORMER],
+            detail={"message_id": str(message_id)} if message_id else None,
+        )
+    note(ctx, [said])
