@@ -120,6 +120,8 @@ from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
 from kernel.pipeline.suppressing import suppress
 from kernel.profiles.consent import set_consent, set_consents
+from kernel.profiles.consent_anchor import anchors as consent_anchors
+from kernel.profiles.consent_anchor import export as consent_export
 from kernel.profiles.consent_ledger import ConsentEntry, consent_history
 from kernel.profiles.consent_tracking import set_tracking_consent
 from kernel.profiles.frames import CUSTOMERS, LINES, ORDERS, PRODUCTS, clean_text
@@ -262,6 +264,8 @@ __all__ = [
     "charts",
     "clean_orders",
     "clean_text",
+    "consent_anchors",
+    "consent_export",
     "consent_history",
     "create_customers",
     "customer",

@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from datetime import UTC
-from typing import TYPE_CHECKING, NamedTuple, cast
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import UUID
 
 from kernel.tenancy.links import derive
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from kernel.contracts.context import Context
     from kernel.tenancy.scope import TenantScope
 
@@ -87,3 +85,29 @@ def chained(tenant: str, prev_hash: bytes, fields: Fields, evidence_hash: bytes)
 def mac(keys: Secrets, entry_hash: bytes) -> bytes:
     """The seal of an entry, which only who has the installation's secret can make."""
     return keys.key_id + hmac.digest(keys.seal, entry_hash, hashlib.sha256)[:MAC_BYTES]
+
+
+def line(fields: Fields, evidence_hash: bytes) -> dict[str, Any]:
+    """An entry as plain data, for exports: all that is hashed, and nothing that is not."""
+    return {
+        **fields._asdict(),
+        "subject": fields.subject.hex,
+        "occurred_at": stamp(fields.occurred_at),
+        "recorded_at": stamp(fields.recorded_at),
+        "evidence_hash": evidence_hash.hex(),
+    }
+
+
+def unline(said: dict[str, Any]) -> tuple[Fields, bytes]:
+    """The entry a line of an export tells of, and its evidence's digest.
+
+    Raises:
+        KeyError, TypeError, ValueError: it is not such a line.
+    """
+    values = {name: said[name] for name in Fields._fields}
+    fields = Fields(**values)._replace(
+        subject=UUID(hex=said["subject"]),
+        occurred_at=datetime.fromisoformat(said["occurred_at"]),
+        recorded_at=datetime.fromisoformat(said["recorded_at"]),
+    )
+    return fields, bytes.fromhex(said["evidence_hash"])

@@ -56,6 +56,15 @@ SELECT $1, u.* FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::text[], $6:
   $14::bytea[], $15::bytea[]) u
 """
 
+# Who is locked is just being changed, and gets the opening entry with that.
+_OLDER = f"""
+SELECT id, email, {", ".join(FORMER)} FROM profiles_customer c
+WHERE tenant_id = $1 AND id > $2 AND erased_at IS NULL
+  AND (email_consent <> 'unknown' OR tracking_consent <> 'unknown')
+  AND NOT EXISTS (SELECT FROM profiles_person_key k WHERE k.tenant_id = $1 AND k.customer_id = c.id)
+ORDER BY id LIMIT $3 FOR UPDATE SKIP LOCKED
+"""
+
 
 class Said(NamedTuple):
     """One change, before it is chained."""
@@ -74,6 +83,8 @@ class Said(NamedTuple):
     """What stood in the profile before, as FORMER: the opening entry of who is new to the ledger."""
     subject: UUID | None = None
     """Whose entry it is where no customer stands behind it (any more)."""
+    opens: bool = False
+    """Nothing is said now: only the opening entry is wanted, of who is new to the ledger."""
 
 
 class ConsentEntry(Frozen):
@@ -149,6 +160,27 @@ async def consent_history(ctx: Context, customer_id: int) -> list[ConsentEntry]:
     return found
 
 
+async def open_ledger(ctx: Context) -> int:
+    """Give everybody whose consent is older than the ledger their opening entries, in transactions of
+    its own; how many people. Safe to run again, and beside anything else.
+    """
+    opened, after = 0, 0
+    while True:
+        async with ctx.transaction() as part:
+            rows = await part.db.fetch(_OLDER, part.tenant.id, after, CHUNK)
+            former = (
+                Said(
+                    "pending", "", part.now, row["id"], row["email"],
+                    former=[row[name] for name in FORMER], opens=True,
+                )
+                for row in rows
+            )  # fmt: skip
+            if not rows:
+                return opened
+            note(part, former)
+        opened, after = opened + len(rows), rows[-1]["id"]
+
+
 def stranger(ctx: Context, email: str) -> UUID:
     """The pseudonym of an address that no customer has: as little to be turned back as the list's."""
     return UUID(bytes=seal(ctx, "consent/stranger", email.encode())[:16])
@@ -184,6 +216,8 @@ async def _append(ctx: Context, said: Iterator[Said]) -> None:
             link.forge(chunk)
         if link.new:
             await locks.keep(ctx, keys, link.new)
+        if not link.rows:
+            continue
         if len(link.rows) > locks.SMALL:
             await ctx.db.copy("profiles_consent", _COLUMNS, link.rows)
         else:
@@ -222,6 +256,8 @@ class _Link:
                 self._entry(said, said.subject, None)
                 continue
             person = self.people.get(who)
+            if person is not None and said.opens:
+                continue
             if person is None or person.key is None:
                 known = person
                 person = locks.newcomer(who, known.subject if known else None)
@@ -231,7 +267,8 @@ class _Link:
                 if known is None and said.former is not None:
                     for first in opening(said.former, self.now):
                         self._entry(first._replace(email=said.email), person.subject, person)
-            self._entry(said, person.subject, person)
+            if not said.opens:
+                self._entry(said, person.subject, person)
 
     def _entry(self, said: Said, subject: UUID, person: locks.Person | None) -> None:
         self.seq += 1
