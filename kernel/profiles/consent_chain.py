@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import UUID
 
@@ -62,6 +63,7 @@ def genesis(tenant: str) -> bytes:
     return hashlib.sha256(f"mailwright consent 1 {tenant}".encode()).digest()
 
 
+@lru_cache(maxsize=4096)
 def stamp(moment: datetime) -> str:
     """A time in UTC with six digits of a second, always."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")

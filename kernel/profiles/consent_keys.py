@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from typing import TYPE_CHECKING, Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import msgspec
 from cryptography.exceptions import InvalidTag
@@ -54,7 +54,8 @@ async def people(ctx: Context, keys: Secrets, customer_ids: Collection[int]) -> 
 
 def newcomer(customer_id: int, subject: UUID | None = None) -> Person:
     """Somebody with a new key, and a new pseudonym where they had none."""
-    return Person(customer_id=customer_id, subject=subject or uuid4(), key=os.urandom(KEY))
+    subject = subject or UUID(bytes=os.urandom(16), version=4)
+    return Person(customer_id=customer_id, subject=subject, key=os.urandom(KEY))
 
 
 async def keep(ctx: Context, keys: Secrets, wrapped: Sequence[tuple[UUID, int, bytes]]) -> None:
