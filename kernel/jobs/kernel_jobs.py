@@ -10,6 +10,8 @@ from kernel.models import run as models
 from kernel.pipeline import demotion, digest, undoing
 from kernel.pipeline import run as pipeline
 from kernel.plugboard.parts import Owned
+from kernel.profiles.consent_anchor import anchor
+from kernel.profiles.consent_ledger import open_ledger
 
 if TYPE_CHECKING:
     from kernel.contracts.context import Context
@@ -20,6 +22,7 @@ KERNEL = "kernel"
 TASKS_KEPT_DAYS = 7
 DELIVERIES_KEPT_DAYS = 30
 _CAMPAIGNS = ("propose", "autonomy", "digest")
+_ALWAYS = ("consent", "tidy")
 _LEARNING = ("models", "models_fresh")
 
 
@@ -66,6 +69,13 @@ async def _digest(ctx: Context, payload: dict[str, Any]) -> None:
     await digest.make(ctx)
 
 
+async def _consent(ctx: Context, payload: dict[str, Any]) -> None:
+    """Open the ledger for consents that are older than it, and sign its head."""
+    await open_ledger(ctx)
+    async with ctx.transaction() as part:
+        await anchor(part)
+
+
 KERNEL_JOBS: dict[str, Owned[Job]] = {
     f"{KERNEL}.{job.name}": Owned(KERNEL, job)
     for job in (
@@ -73,6 +83,7 @@ KERNEL_JOBS: dict[str, Owned[Job]] = {
         Job(name="propose", run=_propose, every=900.0, transaction=False),
         Job(name="autonomy", run=_autonomy, every=3600.0),
         Job(name="digest", run=_digest, daily_at="07:30"),
+        Job(name="consent", run=_consent, daily_at="04:10", long=True, transaction=False),
         Job(name="tidy", run=_tidy, daily_at="04:20"),
         Job(name="models", run=_models, daily_at="02:30", long=True, transaction=False),
         Job(name="models_fresh", run=_models_fresh, every=900.0, long=True, transaction=False),
@@ -97,5 +108,5 @@ def regular_jobs(board: Plugboard, enabled: frozenset[str]) -> dict[str, Owned[J
     if any(owned.plugin in enabled for owned in board.models.values()):
         found |= {f"{KERNEL}.{name}": KERNEL_JOBS[f"{KERNEL}.{name}"] for name in _LEARNING}
     if found:
-        found[f"{KERNEL}.tidy"] = KERNEL_JOBS[f"{KERNEL}.tidy"]
+        found |= {f"{KERNEL}.{name}": KERNEL_JOBS[f"{KERNEL}.{name}"] for name in _ALWAYS}
     return found

@@ -109,7 +109,12 @@ async def test_a_slot_runs_once_and_of_missed_ones_the_latest(
     assert (await effects(core))[1:] == ["daily 18 10:59", "tick 18 10:59"]
     assert await due_work(core) == []
     order = await rows(core, "SELECT job FROM jobs_task WHERE id > 1 ORDER BY id")
-    assert [row["job"] for row in order] == ["probe.daily", "kernel.tidy", "probe.tick"], "by slot"
+    assert [row["job"] for row in order] == [
+        "probe.daily",
+        "kernel.consent",
+        "kernel.tidy",
+        "probe.tick",
+    ], "by slot"
 
 
 async def test_the_tenants_own_clock_counts(core: Core) -> None:
@@ -137,7 +142,7 @@ async def test_two_planners_at_once_make_one_task(core: Core, clock: TurnedClock
     await run_due_inline(core, "alpha")
     clock.turn(days=1)
     await asyncio.gather(*(plan(core, "alpha", Turn()) for _ in range(6)))
-    assert await value(core, "SELECT count(*) FROM jobs_task WHERE state = 'due'") == 3
+    assert await value(core, "SELECT count(*) FROM jobs_task WHERE state = 'due'") == 4
 
 
 async def test_a_plugin_switched_off_has_no_slots(core: Core, clock: TurnedClock) -> None:
