@@ -1,0 +1,1 @@
+"""The promise of the ledger, proved by breaking everything around it: see `harness`."""
