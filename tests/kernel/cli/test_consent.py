@@ -14,7 +14,7 @@ from kernel.profiles.consent import set_consents
 from kernel.profiles.consent_anchor import public_key
 from kernel.testing.seed import add_customers
 
-from .test_decisions import program, said
+from .test_decisions import said
 
 if TYPE_CHECKING:
     from pathlib import Path
