@@ -18,6 +18,7 @@ from admin_ui.pages import (
     messages,
     models,
     plugins,
+    rights,
     upkeep,
 )
 from kernel.sdk import Job, hookimpl
@@ -58,6 +59,12 @@ def routes() -> Sequence[Any]:
         decisions.one,
         customers.listing,
         customers.one,
+        rights.listing,
+        rights.trail,
+        rights.ask,
+        rights.copy,
+        rights.erase,
+        rights.receipt,
         models.listing,
         models.one,
         models.train,

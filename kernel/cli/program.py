@@ -63,6 +63,8 @@ class Program:
     async def core(self) -> AsyncIterator[Core]:
         """A Core on running servers (embedded ones when no URL is set)."""
         async with self.engine() as engine:
+            context = click.get_current_context(silent=True)
+            engine.core.command = context.command_path if context else ""
             yield engine.core
 
     def engine(self) -> AbstractAsyncContextManager[Engine]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
+from kernel.contracts.errors import Unavailable
 from kernel.contracts.plugins import Job
 from kernel.jobs.progress import progress
 from kernel.models import run as models
 from kernel.pipeline import demotion, digest, undoing
 from kernel.pipeline import run as pipeline
-from kernel.plugboard.parts import Owned
+from kernel.plugboard.parts import Failure, Owned
+from kernel.profiles import requests
 from kernel.profiles.consent_anchor import anchor
 from kernel.profiles.consent_ledger import open_ledger
 
@@ -22,7 +24,7 @@ KERNEL = "kernel"
 TASKS_KEPT_DAYS = 7
 DELIVERIES_KEPT_DAYS = 30
 _CAMPAIGNS = ("propose", "autonomy", "digest")
-_ALWAYS = ("consent", "tidy")
+_ALWAYS = ("consent", "rights", "tidy")
 _LEARNING = ("models", "models_fresh")
 
 
@@ -76,6 +78,19 @@ async def _consent(ctx: Context, payload: dict[str, Any]) -> None:
         await anchor(part)
 
 
+async def _rights(ctx: Context, payload: dict[str, Any]) -> None:
+    """Try again what customers asked for and a plugin could not do; tell of deadlines that come near."""
+    await requests.retry(ctx)
+    near = [one for one in await requests.open_ones(ctx) if one.soon(ctx.now)]
+    if near:
+        late = sum(one.late(ctx.now) for one in near)
+        text = f"{len(near)} requests of customers are due within a week, {late} of them late."
+        failure = Failure(
+            ctx.tenant.id, KERNEL, "rights of customers", Unavailable(text, "Open Rights.")
+        )
+        cast("TenantScope", ctx).core.board.report(failure)
+
+
 KERNEL_JOBS: dict[str, Owned[Job]] = {
     f"{KERNEL}.{job.name}": Owned(KERNEL, job)
     for job in (
@@ -84,6 +99,7 @@ KERNEL_JOBS: dict[str, Owned[Job]] = {
         Job(name="autonomy", run=_autonomy, every=3600.0),
         Job(name="digest", run=_digest, daily_at="07:30"),
         Job(name="consent", run=_consent, daily_at="04:10", long=True, transaction=False),
+        Job(name="rights", run=_rights, daily_at="05:00"),
         Job(name="tidy", run=_tidy, daily_at="04:20"),
         Job(name="models", run=_models, daily_at="02:30", long=True, transaction=False),
         Job(name="models_fresh", run=_models_fresh, every=900.0, long=True, transaction=False),

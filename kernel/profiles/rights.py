@@ -47,6 +47,7 @@ _ABOUT: dict[str, tuple[str, str]] = {
         "id, occasion, decided_at, send, policy, convert_from(record, 'UTF8')::jsonb AS record",
         "customer_id = $2",
     ),
+    "profiles_request": ("id, kind, source, asked_at, due_at, done_at", "customer_id = $2"),
     "pipeline_outcome": ("message_id, kind, at, detail", "customer_id = $2"),
 }
 
@@ -71,9 +72,15 @@ class CustomerExport(Frozen):
 class CustomerErased(Frozen):
     """What was removed or made anonymous, and what could not be."""
 
-    rows: int
+    by: dict[str, int]
+    """Rows that each plugin and the kernel removed or emptied."""
     failed: tuple[str, ...] = ()
     """Plugins that could not answer: ask again, it is safe to run twice."""
+
+    @property
+    def rows(self) -> int:
+        """All of them."""
+        return sum(self.by.values())
 
 
 async def export_customer(ctx: Context, customer_id: int) -> CustomerExport:
@@ -114,9 +121,8 @@ async def erase_customer(ctx: Context, customer_id: int) -> CustomerErased:
     """
     email = (await customer(ctx, customer_id)).email
     answers, failed = await _ask(ctx, "erase_customer", customer_id)
-    rows = sum(cast("Erased", answer).rows for answer in answers.values())
-    if email:
-        rows += await suppression.erase(ctx, email)
+    by = {name: cast("Erased", answer).rows for name, answer in answers.items()}
+    rows = await suppression.erase(ctx, email) if email else 0
     counts = []
     for sql, args in (
         (_ERASE, (ctx.now,)),
@@ -125,7 +131,7 @@ async def erase_customer(ctx: Context, customer_id: int) -> CustomerErased:
         tag = await ctx.db.execute(sql, ctx.tenant.id, customer_id, *args)
         counts.append(int(tag.rpartition(" ")[2]))
     rows += sum(counts) + await _forget(ctx, customer_id, first=bool(counts[0]))
-    return CustomerErased(rows=rows, failed=failed)
+    return CustomerErased(by={"kernel": rows, **by}, failed=failed)
 
 
 async def _forget(ctx: Context, customer_id: int, *, first: bool) -> int:

@@ -1,4 +1,9 @@
-"""Who changed what, for ever: the database lets nobody change or remove a line."""
+"""Who changed what, for ever: the database lets nobody change or remove a line.
+
+What services know to be of weight they record themselves (`plugin.enabled`, `tenant.halted`). Beside
+that, each thing a person changes by a page of the admin (`page.posted`) or by a command (`command.run`)
+has a line, whoever wrote the page or the command: see kernel/web/walls.py and tenancy/core.py.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +29,10 @@ async def record(ctx: Context, action: str, subject: str = "", **detail: Any) ->
     await TenantRepository(TenancyAudit, ctx).insert(row)
 
 
-async def page(ctx: Context, after: str = "", limit: int = 50) -> Page:
-    """The audit trail, newest first: rows of at, actor, action, subject and detail."""
+async def page(ctx: Context, after: str = "", limit: int = 50, actor: str = "") -> Page:
+    """The audit trail, newest first: rows of at, actor, action, subject and detail; of one actor only,
+    where one is named.
+    """
     lines = TenantRepository(TenancyAudit, ctx)
-    return await lines.page(after=after, limit=limit, descending=True)
+    where = TenancyAudit.actor == actor if actor else None
+    return await lines.page(after=after, limit=limit, where=where, descending=True)

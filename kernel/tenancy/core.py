@@ -12,6 +12,7 @@ import structlog
 from kernel.contracts.base import Frozen
 from kernel.contracts.errors import NotFound
 from kernel.db.uow import SYSTEM_ROLE, Pool, UnitOfWork
+from kernel.tenancy import audit
 from kernel.tenancy.scope import TenantScope, load_tenant
 
 if TYPE_CHECKING:
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from kernel.plugboard.board import Plugboard
 
 log = structlog.get_logger(__name__)
+
+_WROTE = "SELECT pg_current_xact_id_if_assigned() IS NOT NULL"
 
 
 class SystemClock:
@@ -48,6 +51,8 @@ class Core:
     queue: JobQueue | None = None
     clock: Clock = field(default_factory=SystemClock)
     production: bool = False
+    command: str = ""
+    """Which command of `mailwright` a person runs, for the audit trail; empty in servers."""
 
     @asynccontextmanager
     async def tenant_scope(
@@ -68,6 +73,8 @@ class Core:
             scope = TenantScope(self, unit, tenant, actor)
             with structlog.contextvars.bound_contextvars(tenant=tenant_id):
                 yield scope
+            if self.command and actor != "system" and await unit.fetchval(_WROTE):
+                await audit.record(scope, "command.run", self.command)
 
     async def detached(self, tenant_id: str, actor: str = "system") -> TenantScope:
         """A tenant's context without a transaction, for code that must not hold one open: channels

@@ -12,6 +12,7 @@ from litestar import Request
 from litestar.enums import ScopeType
 
 from kernel.contracts.errors import NotFound, Unavailable
+from kernel.tenancy import audit
 from kernel.web.auth import SAFE, Session, session_of, still_signed_in
 from kernel.web.errors import answer
 from kernel.web.visit import Visit
@@ -36,7 +37,7 @@ class _Undo(Exception):
 def wall(plugin: str, *, public: bool = False) -> Callable[[ASGIApp], ASGIApp]:
     """Middleware that lets a request through to `plugin` in a tenant scope, or raises.
 
-    A safe method gets a transaction that Postgres keeps read-only, so that GET cannot change
+    What a signed-in person changes is on the audit trail, whichever plugin's page it was. A safe method gets a transaction that Postgres keeps read-only, so that GET cannot change
     state. What answers another method is held back until the transaction is committed, so that a
     browser never follows a redirect to something not yet there.
 
@@ -62,6 +63,8 @@ def wall(plugin: str, *, public: bool = False) -> Callable[[ASGIApp], ASGIApp]:
                     with structlog.contextvars.bound_contextvars(plugin=plugin or "kernel"):
                         visit = await _let_in(core, ctx, plugin, session, request)
                         await _run(app, visit, scope, receive, send, held)
+                        if session is not None and scope.get("method") not in SAFE:
+                            await audit.record(ctx, "page.posted", scope["path"])
             except _Undo:
                 pass
             except NotFound as error:  # no such tenant is answered like a plugin that is off
