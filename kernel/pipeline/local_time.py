@@ -38,7 +38,7 @@ def next_hour(after: datetime, zone: ZoneInfo, hour: int) -> datetime:
 def _zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name) if name else None
-    except (ValueError, OSError):  # no such zone, or no name at all
+    except (KeyError, ValueError, OSError):  # no such zone, or no name at all
         return None
 
 

@@ -23,6 +23,7 @@ WARM_UP_DAYS = 30
 """A new domain may send 20 an hour on its first day and 1.4 times as many each day after: 20, 28, 39, 55
 … as the providers' own automated warm-ups do. After 30 days it is warm."""
 HOUR = 3600.0
+STALE = 2 * HOUR
 BURST = 60.0
 """Seconds' worth of messages that may go at once after a rest."""
 
@@ -46,18 +47,23 @@ class Bucket(Frozen):
 
     def room(self, now: datetime) -> int:
         """How many may go now."""
-        ahead = max(0.0, (self.free_at - now).total_seconds())
-        # What was noted far ahead, as before a clock was set back, must not stop anybody for days.
-        ahead = min(ahead, BURST + self.interval)
-        return max(0, math.floor((BURST - ahead) / self.interval) + 1) if ahead <= BURST else 0
+        ahead = self._ahead(now)
+        return math.floor((BURST - ahead) / self.interval) + 1 if ahead <= BURST else 0
 
     def filled(self, now: datetime, count: int) -> Bucket:
-        """The bucket after handing over `count` now."""
-        latest = now + timedelta(seconds=BURST + self.interval)
-        start = min(max(self.free_at, now), latest)
+        """The bucket after handing over `count` now; more than there was room for, as of mail that somebody
+        waits for, is made up for within the hour.
+        """
         # Up to the next microsecond: rounded down, a long row of them would gain a message.
-        taken = timedelta(microseconds=math.ceil(count * self.interval * 1e6))
-        return Bucket(rate=self.rate, free_at=start + taken)
+        taken = math.ceil((self._ahead(now) + count * self.interval) * 1e6)
+        most = math.ceil((HOUR + 2 * BURST) * 1e6)
+        after = now + timedelta(microseconds=min(taken, most))
+        return Bucket(rate=self.rate, free_at=after)
+
+    def _ahead(self, now: datetime) -> float:
+        ahead = (self.free_at - now).total_seconds()
+        # What was noted before a clock was set back must not stop anybody for days.
+        return ahead if 0 < ahead < STALE else 0.0
 
     def open_at(self) -> datetime:
         """When it is worth asking again: half a burst may go then, or at least one message."""

@@ -14,6 +14,7 @@ from kernel.contracts.tenancy import Sender, Sending, Tenant
 from kernel.pipeline import pace, run
 from kernel.pipeline.pace import Bucket
 from kernel.testing.clock import START
+from kernel.testing.seed import add_tenant
 from tests.kernel.pipeline.sending import approve, approved, decided, due, sending, sent, work
 
 if TYPE_CHECKING:
@@ -120,13 +121,12 @@ async def test_the_other_tenants_pace_is_their_own(
     shop: Core, provider: Provider, clock: TurnedClock
 ) -> None:
     await sending(shop, rate_per_hour=1)
-    async with shop.system_scope("test") as unit:
-        await unit.execute("INSERT INTO tenancy_plugin VALUES ('bravo', 'provider')")
+    await add_tenant(shop, "charlie", ("provider", "welcome", "rules"))
     ours = await approved(shop, 10)
-    theirs = await approved(shop, 10, "bravo")
+    theirs = await approved(shop, 10, "charlie")
     await work(shop)
-    await work(shop, "bravo")
-    assert (await sent(shop, ours), await sent(shop, theirs, "bravo")) == (1, 10)
+    await work(shop, "charlie")
+    assert (await sent(shop, ours), await sent(shop, theirs, "charlie")) == (1, 10)
 
 
 async def test_a_clock_set_back_does_not_stop_a_tenant_for_days(
