@@ -14,7 +14,7 @@ import msgspec
 from kernel.contracts.base import Frozen, canonical
 from kernel.contracts.errors import Conflict, InvalidInput, NotFound
 from kernel.events.wake import wake
-from kernel.pipeline import compose, ledger, variant_store
+from kernel.pipeline import breaker, compose, ledger, variant_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +64,8 @@ async def approve(
     row = await lock(ctx, campaign_id, "approve", "waiting")
     await ctx.db.execute(
         """UPDATE pipeline_campaign SET status = 'sending', approved_at = $3, approved_by = $4,
-             send_at = $5, expires_at = $6, hold_until = $7, updated_at = now()
+             send_at = $5, expires_at = $6, hold_until = $7, updated_at = now(),
+             begun_at = NULL, begin_after = 0, wave = 0, wave_left = NULL, wave_at = NULL
            WHERE tenant_id = $1 AND id = $2""",
         ctx.tenant.id,
         campaign_id,
@@ -86,8 +87,8 @@ async def schedule(ctx: Context, campaign_id: UUID, send_at: datetime) -> None:
     if row["status"] == "sending" and (row["send_at"] is None or row["send_at"] <= ctx.now):
         raise Conflict("The campaign is already going out.", "Pause it first.")
     await ctx.db.execute(
-        """UPDATE pipeline_campaign SET send_at = $3, expires_at = $4, updated_at = now()
-           WHERE tenant_id = $1 AND id = $2""",
+        """UPDATE pipeline_campaign SET send_at = $3, expires_at = $4, begun_at = NULL,
+             begin_after = 0, updated_at = now() WHERE tenant_id = $1 AND id = $2""",
         ctx.tenant.id,
         campaign_id,
         send_at,
@@ -136,7 +137,10 @@ async def pause(ctx: Context, campaign_id: UUID, reason: str = "") -> None:
 
 
 async def resume(ctx: Context, campaign_id: UUID) -> None:
-    """Go on with a paused campaign, for as long as it would have had from now on."""
+    """Go on with a paused campaign, in the same wave, for as long as it would have had from now on.
+
+    Bounces and complaints up to now do not stop it again.
+    """
     row = await lock(ctx, campaign_id, "resume", "paused")
     await ctx.db.execute(
         """UPDATE pipeline_campaign SET status = 'sending', reason = '', expires_at = $3,
@@ -145,6 +149,7 @@ async def resume(ctx: Context, campaign_id: UUID) -> None:
         campaign_id,
         max(row["send_at"] or ctx.now, ctx.now) + patience(ctx, row),
     )
+    await breaker.forgive(ctx, campaign_id)
     await note(ctx, campaign_id, "resume")
     wake(ctx, "kernel.advance")
 

@@ -4,6 +4,7 @@
     planned, deferred -> attempting | deferred | suppressed | capped         (claimed)
     attempting -> accepted | rejected | planned (certainly not taken) | unknown
     unknown -> accepted | planned                      (only what the channel knows for certain)
+    unknown -> rejected                                (after days without a sign of it)
     candidate, planned, deferred -> cancelled          (merchant, or the reason to write is gone)
 
 The claim is the row lock of the transaction that commits `attempting`: a worker that dies before
@@ -13,8 +14,10 @@ and which then is `unknown`. Leases are machine time (`now()` of Postgres), due 
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
+from kernel.contracts.delivery import mailbox_of
 from kernel.contracts.events import MessagesAccepted
 from kernel.events.outbox import emit
 
@@ -32,6 +35,11 @@ if TYPE_CHECKING:
 DUE = ("planned", "deferred")
 """The states in which a message may be claimed."""
 
+ATTEMPTS = 20
+"""After so many attempts that the channel did not take, a message has failed."""
+LONGEST_WAIT_HOURS = 4
+"""Waits between attempts, where the channel names none: 5 minutes, 10, 20 … up to this."""
+
 UNDECIDED = """
 SELECT id AS message_id, customer_id, step FROM pipeline_message
 WHERE tenant_id = $1 AND campaign_id = $2 AND state = 'candidate' AND (customer_id, step) > ($4, $5)
@@ -45,10 +53,13 @@ ORDER BY customer_id, step FOR UPDATE
 """
 
 # Held until the end of the transaction that commits the attempt, before any message: who takes a
-# campaign back, stops or ends it comes before the attempt or after it, never between.
+# campaign back, stops or ends it comes before the attempt or after it, never between. And of two claims
+# one comes after the other, so that both together take no more than the wave.
 GOING = """
-SELECT true FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2 AND status = 'sending'
-  AND (send_at IS NULL OR send_at <= $3) AND (hold_until IS NULL OR hold_until <= $4) FOR SHARE
+SELECT id, urgent, wave_left FROM pipeline_campaign
+WHERE tenant_id = $1 AND id = $2 AND status = 'sending' AND begun_at IS NOT NULL
+  AND (send_at IS NULL OR send_at <= $3) AND (hold_until IS NULL OR hold_until <= $4)
+FOR NO KEY UPDATE
 """
 
 # Every switch is looked at here, in the transaction that commits the attempt.
@@ -72,13 +83,22 @@ FOR NO KEY UPDATE SKIP LOCKED
 """
 
 ATTEMPT = """
-UPDATE pipeline_message SET state = 'attempting', attempts = attempts + 1, attempted_at = $3,
-  lease_until = now() + make_interval(secs => $4), reason = '', updated_at = now()
-WHERE tenant_id = $1 AND id = ANY($2::uuid[])
+UPDATE pipeline_message m SET state = 'attempting', attempts = attempts + 1, attempted_at = $4,
+  lease_until = now() + make_interval(secs => $5), reason = '', mailbox = r.mailbox, updated_at = now()
+FROM unnest($2::uuid[], $3::text[]) r (id, mailbox)
+WHERE m.tenant_id = $1 AND m.id = r.id
 """
 
-SETTLE = """
-UPDATE pipeline_message m SET state = r.state, reason = r.reason, due_at = r.due_at,
+# What was not taken waits longer each time, and not for ever.
+SETTLE = f"""
+UPDATE pipeline_message m SET
+  state = CASE WHEN r.state = 'planned' AND m.attempts >= {ATTEMPTS} THEN 'rejected' ELSE r.state END,
+  reason = CASE WHEN r.state = 'planned' AND m.attempts >= {ATTEMPTS}
+    THEN 'Not taken in {ATTEMPTS} attempts: ' || r.reason ELSE r.reason END,
+  due_at = CASE WHEN r.state = 'planned' AND m.attempts >= {ATTEMPTS} THEN NULL
+    WHEN r.state = 'planned' THEN coalesce(r.due_at, $2::timestamptz + least(
+      interval '{LONGEST_WAIT_HOURS} hours', interval '5 minutes' * 2 ^ greatest(m.attempts - 1, 0)))
+    ELSE r.due_at END,
   provider_id = coalesce(nullif(r.provider_id, ''), m.provider_id),
   accepted_at = CASE WHEN r.state = 'accepted' THEN $2 ELSE m.accepted_at END,
   lease_until = CASE WHEN r.state = 'unknown' THEN now() ELSE NULL END, updated_at = now()
@@ -94,6 +114,11 @@ UPDATE pipeline_message SET state = 'unknown', updated_at = now(), lease_until =
 WHERE tenant_id = $1 AND id IN (
   SELECT id FROM pipeline_message WHERE tenant_id = $1 AND state = 'attempting'
     AND lease_until < now() FOR UPDATE SKIP LOCKED)
+"""
+
+GIVE_UP = """
+UPDATE pipeline_message SET state = 'rejected', reason = $4, lease_until = NULL, updated_at = now()
+WHERE tenant_id = $1 AND campaign_id = $2 AND state = 'unknown' AND attempted_at <= $3
 """
 
 UNSETTLED = """
@@ -117,22 +142,25 @@ async def still_undecided(ctx: Context, campaign_id: UUID, ids: Sequence[UUID]) 
     return {row["id"] for row in rows}
 
 
+async def going(ctx: Context, campaign_id: UUID) -> Any:
+    """The campaign's row (id, urgent, wave_left), locked, if it is going out now; else None."""
+    machine = cast("TenantScope", ctx).core.clock.now()
+    return await ctx.db.fetchrow(GOING, ctx.tenant.id, campaign_id, ctx.now, machine)
+
+
 async def claim(
     ctx: Context, campaign_id: UUID, state: str, after: int, size: int
 ) -> tuple[list[Any], int]:
     """The next messages due, locked together with their customers; and the last customer looked at.
 
     Args:
-        ctx: the tenant.
+        ctx: the tenant, its campaign locked by `going`.
         campaign_id: of which campaign.
         state: one of DUE.
         after: only customers with a greater id. Whoever starts at 0 each time reads again, and ever
             more, of what was claimed before.
         size: how many at most.
     """
-    machine = cast("TenantScope", ctx).core.clock.now()
-    if not await ctx.db.fetchval(GOING, ctx.tenant.id, campaign_id, ctx.now, machine):
-        return [], 0
     rows = await ctx.db.fetch(CLAIM, ctx.tenant.id, campaign_id, ctx.now, size, state, after)
     if not rows:
         return [], 0
@@ -143,8 +171,14 @@ async def claim(
 
 async def attempt(ctx: Context, messages: Sequence[Outgoing], lease: float) -> None:
     """Mark messages as handed over from now on, under a lease of so many seconds."""
-    ids = [message.id for message in messages]
-    await ctx.db.execute(ATTEMPT, ctx.tenant.id, ids, ctx.now, lease)
+    await ctx.db.execute(
+        ATTEMPT,
+        ctx.tenant.id,
+        [message.id for message in messages],
+        [mailbox_of(message.recipient.email) for message in messages],
+        ctx.now,
+        lease,
+    )
 
 
 async def deny(ctx: Context, verdicts: Mapping[UUID, Verdict]) -> None:
@@ -170,7 +204,7 @@ async def settle(
     campaign: Campaign,
     receipts: Iterable[Receipt],
     since: Sequence[str],
-    retry_at: datetime,
+    retry_at: datetime | None = None,
 ) -> int:
     """Record a channel's answers and tell of what was accepted; returns how many rows moved.
 
@@ -179,14 +213,15 @@ async def settle(
         campaign: whose messages these are.
         receipts: the answers.
         since: the states the rows may be in; others are left alone, so a late answer changes nothing.
-        retry_at: when those certainly not taken are due again.
+        retry_at: when those certainly not taken are due again, where their receipts do not say. None:
+            after a while, that is longer after each attempt.
     """
     rows = [
         (
             receipt.message_id,
             "planned" if receipt.state == "retry" else receipt.state,
             receipt.reason,
-            retry_at if receipt.state == "retry" else None,
+            (receipt.retry_at or retry_at) if receipt.state == "retry" else None,
             receipt.provider_id,
         )
         for receipt in receipts
@@ -210,6 +245,21 @@ async def settle(
 async def expire_leases(ctx: Context) -> None:
     """Attempts whose worker died become `unknown`."""
     await ctx.db.execute(EXPIRE_LEASES, ctx.tenant.id)
+
+
+async def give_up_unknown(ctx: Context, campaign_id: UUID) -> int:
+    """Unknown messages of which nothing was heard for `sending.unknown_hours` have failed; returns how
+    many. Should anything be heard later, `outcomes.record` moves them after all.
+    """
+    hours = ctx.tenant.sending.unknown_hours
+    tag = await ctx.db.execute(
+        GIVE_UP,
+        ctx.tenant.id,
+        campaign_id,
+        ctx.now - timedelta(hours=hours),
+        f"No sign of it for {hours} hours: taken as not sent.",
+    )
+    return int(tag.rpartition(" ")[2])
 
 
 async def unsettled(ctx: Context, campaign_id: UUID, size: int) -> list[UUID]:

@@ -14,11 +14,30 @@ if TYPE_CHECKING:
 
 DELIVERY = {"delivered": "delivered", "bounced": "bounced"}
 
+# What was attempted and then taken for failed, or for not taken and planned again, has gone out after all:
+# so it is not sent once more.
+MOVE = """
+UPDATE pipeline_message SET state = $3, updated_at = now(), lease_until = NULL, due_at = NULL,
+  reason = CASE WHEN state IN ('accepted', 'delivered') THEN reason ELSE '' END,
+  accepted_at = coalesce(accepted_at, $4)
+WHERE tenant_id = $1 AND id = ANY($2::uuid[])
+  AND (state IN ('attempting', 'accepted', 'unknown', 'delivered')
+       OR attempts > 0 AND state IN ('rejected', 'planned', 'deferred', 'cancelled'))
+"""
+PROVE = """
+UPDATE pipeline_message SET state = 'accepted', updated_at = now(), lease_until = NULL, due_at = NULL,
+  reason = '', accepted_at = coalesce(accepted_at, $3)
+WHERE tenant_id = $1 AND id = ANY($2::uuid[])
+  AND (state IN ('attempting', 'unknown')
+       OR attempts > 0 AND state IN ('rejected', 'planned', 'deferred', 'cancelled'))
+"""
+
 
 async def record(ctx: Context, outcomes: Sequence[Outcome]) -> int:
     """Keep outcomes; of each kind a message has one, and the first stays. Returns how many are new.
 
-    `delivered` and `bounced` also move the ledger: never back from `bounced`.
+    `delivered` and `bounced` also move the ledger: never back from `bounced`. Any other proves that the
+    message was accepted, where that was not known.
     """
     if not outcomes:
         return 0
@@ -38,13 +57,15 @@ async def record(ctx: Context, outcomes: Sequence[Outcome]) -> int:
         moved = [row["message_id"] for row in rows if row["kind"] == kind]
         if moved:
             await ctx.db.execute(
-                """UPDATE pipeline_message SET state = $3, updated_at = now(), lease_until = NULL
-                   WHERE tenant_id = $1 AND id = ANY($2::uuid[])
-                     AND state IN ('attempting', 'accepted', 'unknown', 'delivered')""",
+                MOVE,
                 ctx.tenant.id,
                 moved,
                 state,
+                ctx.now,
             )
+    # Who clicked, complained or answered has had it.
+    if proved := [row["message_id"] for row in rows if row["kind"] not in DELIVERY]:
+        await ctx.db.execute(PROVE, ctx.tenant.id, proved, ctx.now)
     return len(rows)
 
 

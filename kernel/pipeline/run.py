@@ -9,7 +9,8 @@ r"""The core loop, from top to bottom as the stages do.
     compose    variant per customer                        /
     write      words per variant, outside a transaction    writing.write
     approve    the merchant's word                         approvals
-    dispatch   claim, re-check, hand over, record          dispatch.send_batch
+    begin      each one's hour, the size of the waves      begin.begin
+    dispatch   claim, re-check, hand over, record          dispatch.HandOvers
 
 All progress is in Postgres: whatever is killed here goes on where the last transaction ended.
 """
@@ -23,31 +24,37 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from kernel.contracts.campaigns import Campaign
-from kernel.contracts.events import CampaignFinished, CampaignProposed
+from kernel.contracts.events import CampaignProposed
 from kernel.events.outbox import emit
 from kernel.pipeline import (
     autonomy,
+    begin,
     campaigns,
     comply,
     compose,
     consult,
     decide,
     dispatch,
+    ends,
     features,
     frames,
     guard,
     ledger,
     records,
+    waves,
     writing,
 )
 from kernel.pipeline.batch import BATCH, Batch
+from kernel.pipeline.ends import tenants_with_work
+
+__all__ = [
+    "LEASE", "advance", "conclude", "decide_batch", "propose_due", "tenants_with_work",
+]  # fmt: skip
 
 if TYPE_CHECKING:
-    from datetime import datetime
     from uuid import UUID
 
     from kernel.contracts.delivery import Channel
-    from kernel.db.uow import UnitOfWork
     from kernel.tenancy.core import Core
     from kernel.tenancy.scope import TenantScope
 
@@ -56,40 +63,11 @@ log = structlog.get_logger(__name__)
 LEASE = 180.0
 """Seconds until an attempt without an answer is `unknown`; three times what a channel may take."""
 
-# A tenant has work when a campaign is being decided (and not waiting for answers), has a message due, an attempt whose lease ran
-# out, an unknown message to ask about, or has passed its time. `$1` is now for tenants on the
-# system's clock.
-WORK = """
-SELECT DISTINCT c.tenant_id FROM pipeline_campaign c
-JOIN tenancy_tenant t ON t.tenant_id = c.tenant_id
-CROSS JOIN tenancy_switch s CROSS JOIN LATERAL (SELECT coalesce(t.clock_at, $1) AS now) n
-WHERE c.status = 'deciding' AND (c.consult_at IS NULL OR c.consult_at <= now())
-   OR c.status IN ('waiting', 'paused', 'sending') AND c.expires_at <= n.now
-   OR c.status IN ('sending', 'paused', 'cancelled') AND EXISTS (SELECT FROM pipeline_message m
-        WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
-          AND m.state IN ('attempting', 'unknown') AND m.lease_until <= now())
-   OR c.status = 'sending' AND c.channel <> '' AND (c.send_at IS NULL OR c.send_at <= n.now)
-      AND (c.hold_until IS NULL OR c.hold_until <= $1)
-      AND t.halted_at IS NULL AND s.halted_at IS NULL
-      AND EXISTS (SELECT FROM pipeline_message m
-        WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
-          AND m.state IN ('planned', 'deferred') AND (m.due_at IS NULL OR m.due_at <= n.now))
-   OR c.status = 'sending' AND NOT EXISTS (SELECT FROM pipeline_message m
-        WHERE m.tenant_id = c.tenant_id AND m.campaign_id = c.id
-          AND m.state IN ('candidate', 'planned', 'deferred', 'attempting', 'unknown'))
-ORDER BY 1
-"""
-
 CURSOR = """
 SELECT context, consult_customer, consult_step,
   created_at <= now() - make_interval(hours => $3) AS late
 FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2
 """
-
-
-async def tenants_with_work(unit: UnitOfWork, now: datetime) -> list[str]:
-    """The tenants for whom `advance` has something to do; `unit` is a system scope."""
-    return [row["tenant_id"] for row in await unit.fetch(WORK, now)]
 
 
 async def propose_due(core: Core, tenant_id: str) -> list[UUID]:
@@ -111,7 +89,7 @@ async def propose_due(core: Core, tenant_id: str) -> list[UUID]:
 
 async def advance(core: Core, tenant_id: str, seconds: float = 5.0, lease: float = LEASE) -> bool:
     """Do a bounded slice of a tenant's work: decide one campaign after another, those of a day by their
-    priority, and hand over a batch of each in turn.
+    priority, and hand over a batch of each in turn, of those that somebody waits for first.
 
     Returns True when there is more to do now: call again, behind the other tenants.
     """
@@ -119,35 +97,42 @@ async def advance(core: Core, tenant_id: str, seconds: float = 5.0, lease: float
     scope = await core.detached(tenant_id)
     async with scope.transaction() as ctx:
         await ledger.expire_leases(ctx)
-        await expire(ctx)
+        await ends.expire(ctx)
         deciding = await campaigns.to_decide(ctx)
-        settling = await campaigns.with_status(ctx, "sending", "paused", "cancelled")
-    channels = {campaign: await _channel(scope, campaign) for campaign in settling}
+        beginning = await begin.to_begin(ctx)
+        open_now = await ends.unfinished(ctx)
+    for campaign_id in beginning:
+        while await begin.begin(scope, campaign_id):
+            if time.monotonic() > until:
+                return True
+    channels = {campaign: await _watched(scope, campaign) for campaign in open_now}
     for campaign, channel in channels.items():
         while channel and await dispatch.settle_unknown(scope, campaign, channel):
-            pass
+            if time.monotonic() > until:
+                return True
     # One pass over what is due, by key: the claims of a pass do not read what earlier ones did.
     sending = {
         (campaign, state): 0
-        for campaign in settling
+        for campaign, channel in channels.items()
         for state in ledger.DUE
-        if campaign.status == "sending"
+        if channel and campaign.status == "sending"
     }
-    while deciding or sending:
-        if deciding and not await decide_batch(scope, deciding[0]):
-            await conclude(scope, deciding.pop(0))
-        for (campaign, state), after in list(sending.items()):
-            channel = channels[campaign]
-            last = 0
-            if channel:
-                last = await dispatch.send_batch(scope, campaign, channel, state, after, lease)
-            sending[campaign, state] = last
-            if last == 0:
-                del sending[campaign, state]
-                await finish(scope, campaign)
-        if time.monotonic() > until:
-            return bool(deciding or sending)
-    return False
+    async with dispatch.HandOvers(scope, lease) as under_way:
+        while deciding or sending:
+            if deciding and not await decide_batch(scope, deciding[0]):
+                await conclude(scope, deciding.pop(0))
+            for (campaign, state), after in list(sending.items()):
+                channel = channels[campaign]
+                last = await under_way.send(campaign, channel, state, after) if channel else 0
+                sending[campaign, state] = last
+                if last == 0:
+                    del sending[campaign, state]
+            if time.monotonic() > until:
+                break
+    for campaign in open_now:
+        if not any(campaign is other for other, _ in sending):
+            await ends.finish(scope, campaign)
+    return bool(deciding or sending)
 
 
 async def decide_batch(scope: TenantScope, campaign: Campaign) -> bool:
@@ -210,57 +195,13 @@ async def conclude(scope: TenantScope, campaign: Campaign) -> None:
             await autonomy.decided(ctx, campaign)
 
 
-async def finish(scope: TenantScope, campaign: Campaign) -> bool:
-    """Close a campaign in which nobody waits, is deferred or unknown."""
+async def _watched(scope: TenantScope, campaign: Campaign) -> Channel | None:
+    """Stop the campaign if it must be, begin its next wave if it is time; its channel, or the
+    tenant's first one if it has none yet; None when switched off.
+    """
     async with scope.transaction() as ctx:
-        done = await ctx.db.fetchval(
-            """UPDATE pipeline_campaign c SET status = 'finished', finished_at = $3, updated_at = now()
-               WHERE c.tenant_id = $1 AND c.id = $2 AND c.status = 'sending'
-                 AND NOT EXISTS (SELECT FROM pipeline_message m WHERE m.tenant_id = $1
-                   AND m.campaign_id = $2 AND m.state IN
-                     ('candidate', 'planned', 'deferred', 'attempting', 'unknown'))
-               RETURNING true""",
-            ctx.tenant.id,
-            campaign.id,
-            ctx.now,
-        )
-        if done:
-            await emit(
-                ctx,
-                CampaignFinished(
-                    occurred_at=ctx.now,
-                    campaign_id=campaign.id,
-                    campaign_type=campaign.campaign_type,
-                ),
-            )
-    return bool(done)
-
-
-async def expire(ctx: TenantScope) -> None:
-    """Give up what could not be sent in time: an old mail is worse than none."""
-    late = await ctx.db.fetch(
-        """SELECT * FROM pipeline_campaign WHERE tenant_id = $1 AND expires_at <= $2
-           AND status IN ('waiting', 'paused', 'sending') ORDER BY id FOR UPDATE""",
-        ctx.tenant.id,
-        ctx.now,
-    )
-    for row in late:
-        if row["status"] == "sending":
-            await ledger.cancel(ctx, row["id"], "expired: could not be sent in time", "suppressed")
-            continue
-        await ledger.cancel(ctx, row["id"], "The campaign was not approved in time.")
-        await ctx.db.execute(
-            """UPDATE pipeline_campaign SET status = 'cancelled', updated_at = now(),
-                 reason = 'Not approved in time: its reasons are too old by now.'
-               WHERE tenant_id = $1 AND id = $2""",
-            ctx.tenant.id,
-            row["id"],
-        )
-
-
-async def _channel(scope: TenantScope, campaign: Campaign) -> Channel | None:
-    """The campaign's channel, or the tenant's first one if it has none yet; None when switched off."""
-    async with scope.transaction() as ctx:
+        await waves.watch(ctx, campaign.id)
+        await ledger.give_up_unknown(ctx, campaign.id)
         name: str = await ctx.db.fetchval(
             "SELECT channel FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2",
             ctx.tenant.id,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kernel.contracts.errors import Conflict, NotFound
-from kernel.pipeline import approvals, campaigns, ledger, run, undoing
+from kernel.pipeline import approvals, begin, campaigns, ledger, run, undoing
 from kernel.tenancy.switches import set_clock
 from tests.kernel.pipeline.trust import new_campaign, states, status
 
@@ -225,13 +225,15 @@ async def test_undo_waits_for_a_claim_under_way_and_a_claim_for_an_undo(
     campaign_id = await new_campaign(shop)
     await approve(shop, campaign_id)
     clock.turn(minutes=1)
+    assert not await begin.begin(await shop.detached("alpha"), campaign_id)
     async with shop.tenant_scope("alpha") as ctx:
+        assert await ledger.going(ctx, campaign_id)
         rows, _ = await ledger.claim(ctx, campaign_id, "planned", 0, 10)
         assert len(rows) == 4
         asked = asyncio.create_task(undo(shop, campaign_id))
         await _blocked(shop, asked)
         ids = [row["message_id"] for row in rows]
-        await ctx.db.execute(ledger.ATTEMPT, "alpha", ids, ctx.now, 180.0)
+        await ctx.db.execute(ledger.ATTEMPT, "alpha", ids, ["other"] * 4, ctx.now, 180.0)
     with pytest.raises(Conflict, match="too late"):
         await asked
 
