@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
+from plugins.sendgrid.lanes import Lanes
 from plugins.sendgrid.manifest import SendGridSettings
 
 if TYPE_CHECKING:
@@ -22,10 +23,6 @@ BASE_URL = "SENDGRID_BASE_URL"
 """Environment: another host, such as that of a fake one. No setting: a merchant could send all mails there."""
 HOSTS = {"global": "https://api.sendgrid.com", "eu": "https://api.eu.sendgrid.com"}
 TIMEOUT = httpx.Timeout(connect=5.0, read=20.0, write=20.0, pool=5.0)
-LIMITS = httpx.Limits(max_connections=100, max_keepalive_connections=100, keepalive_expiry=5.0)
-"""Idle connections are given up soon: one that SendGrid closes at the moment we write on it leaves
-messages unknown.
-"""
 
 _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, httpx.AsyncClient] = WeakKeyDictionary()
 
@@ -92,9 +89,8 @@ def client() -> httpx.AsyncClient:
     loop = asyncio.get_running_loop()
     found = _clients.get(loop)
     if found is None or found.is_closed:
-        # httpx's own transports retry nothing (retries=0), and redirects are not followed: whatever
-        # happens to a request is told to us once.
-        found = httpx.AsyncClient(timeout=TIMEOUT, limits=LIMITS, follow_redirects=False)
+        # No retries, no redirects: whatever happens to a request is told to us once.
+        found = httpx.AsyncClient(timeout=TIMEOUT, transport=Lanes(), follow_redirects=False)
         _clients[loop] = found
     return found
 

@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 from weakref import WeakKeyDictionary
 
 START = 8.0
-WIDTH = 24
+WIDTH = 64
 """The most requests under way for one account in one process."""
 PAUSE = 1.0
 LONGEST = 60.0
