@@ -109,6 +109,7 @@ from kernel.pipeline import approvals, campaigns, messages, variants, why, wordi
 from kernel.pipeline.approvals import cancel_campaigns
 from kernel.pipeline.copies import read_copies
 from kernel.pipeline.explore import explore, explores
+from kernel.pipeline.heard import Heard, heard
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
 from kernel.profiles.consent import set_consent, set_consents
@@ -182,6 +183,7 @@ __all__ = [
     "Frozen",
     "Grant",
     "Guarded",
+    "Heard",
     "History",
     "ImportFinished",
     "InvalidConfig",
@@ -257,6 +259,7 @@ __all__ = [
     "find_customer",
     "finish_import",
     "future",
+    "heard",
     "history",
     "hookimpl",
     "is_ours",
