@@ -83,7 +83,14 @@ from kernel.contracts.plugins import (
     Panel,
     Subscription,
 )
-from kernel.contracts.profiles import Audience, Customer, Trait, Where
+from kernel.contracts.profiles import (
+    Audience,
+    Customer,
+    Suppressed,
+    SuppressionReason,
+    Trait,
+    Where,
+)
 from kernel.contracts.tenancy import Brand, Reseller, Sender, Sending, Tenant
 from kernel.db.ddl import append_only, tenant_table
 from kernel.db.migrate import sql_migration
@@ -112,7 +119,10 @@ from kernel.pipeline.explore import explore, explores
 from kernel.pipeline.heard import Heard, heard
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
+from kernel.pipeline.suppressing import suppress
 from kernel.profiles.consent import set_consent, set_consents
+from kernel.profiles.consent_ledger import ConsentEntry, consent_history
+from kernel.profiles.consent_tracking import set_tracking_consent
 from kernel.profiles.frames import CUSTOMERS, LINES, ORDERS, PRODUCTS, clean_text
 from kernel.profiles.intake import (
     Counts,
@@ -124,6 +134,8 @@ from kernel.profiles.intake import (
 from kernel.profiles.live import create_customers, place_orders
 from kernel.profiles.orders import MergedOrders
 from kernel.profiles.repo import customer, customers_page, find_customer, order_lines, timeline
+from kernel.profiles.suppression import SuppressionLine, SuppressionPage, suppressed, unsuppress
+from kernel.profiles.suppression import page as suppression_page
 from kernel.profiles.traits import traits_of, write_trait_frame, write_traits
 from kernel.runtime.engine import Engine, open_engine
 from kernel.tenancy.links import is_ours, public_url, seal, sign, verify
@@ -163,6 +175,7 @@ __all__ = [
     "CodeBook",
     "Conflict",
     "ConsentChanged",
+    "ConsentEntry",
     "Context",
     "Continuing",
     "Copy",
@@ -224,6 +237,10 @@ __all__ = [
     "Shown",
     "Slot",
     "Subscription",
+    "Suppressed",
+    "SuppressionLine",
+    "SuppressionPage",
+    "SuppressionReason",
     "Tenant",
     "TenantRepository",
     "TrackingConsent",
@@ -247,6 +264,7 @@ __all__ = [
     "charts",
     "clean_orders",
     "clean_text",
+    "consent_history",
     "create_customers",
     "customer",
     "customers_page",
@@ -288,13 +306,18 @@ __all__ = [
     "set_clock",
     "set_consent",
     "set_consents",
+    "set_tracking_consent",
     "sign",
     "sign_in_link",
     "sql_migration",
     "suggest",
+    "suppress",
+    "suppressed",
+    "suppression_page",
     "tenant_table",
     "timeline",
     "traits_of",
+    "unsuppress",
     "variants",
     "verify",
     "why",

@@ -5,12 +5,46 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import msgspec
 
 from kernel.contracts.base import Frozen
 
 ConsentState = Literal["subscribed", "unsubscribed", "pending", "never", "unknown"]
+SuppressionReason = Literal["unsubscribed", "complained", "bounced", "erased", "manual"]
+
+TrackingState = Literal["granted", "denied"]
+ConsentBasis = Literal["express", "double_opt_in", "soft_opt_in", "imported"]
+"""On what a yes rests: said here and now, confirmed by a link, given with a purchase, or told by the
+shop's history.
+"""
+ConsentKind = Literal[
+    "granted",
+    "withdrawn",
+    "pending",
+    "never",
+    "tracking_granted",
+    "tracking_denied",
+    "topic_off",
+    "topic_on",
+    "suppressed",
+    "unsuppressed",
+    "erased",
+]
+
+
+class Suppressed(Frozen):
+    """Why and since when an address is on the suppression list."""
+
+    reason: SuppressionReason
+    at: datetime
+    topic: str = ""
+    """Of which mails; empty: of all."""
+    message_id: UUID | None = None
+    """Of ours, through which it came about."""
+    was: str | None = None
+    """The consent on record before; None where there was none, or nobody may know any more."""
 
 
 class Customer(Frozen):

@@ -32,6 +32,8 @@ class UnitOfWork:
     def __init__(self, conn: PoolConnectionProxy[Any], tenant: str | None) -> None:
         self.conn = conn
         self.tenant = tenant
+        self.before_commit: list[Callable[[], Awaitable[Any]]] = []
+        """The last of the transaction: for what takes a lock that many wait for (the consent ledger)."""
         self.after_commit: list[Callable[[], Awaitable[Any]]] = []
 
     async def fetch(self, sql: str, *args: Any) -> list[Any]:
@@ -169,6 +171,8 @@ class Pool:
                 token = _current.set(unit)
                 try:
                     yield unit
+                    while unit.before_commit:
+                        await unit.before_commit.pop(0)()
                 finally:
                     _current.reset(token)
         for call in unit.after_commit:

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
+from uuid import uuid4
 
 import msgspec
 
 from kernel.contracts.base import Frozen
+from kernel.profiles import suppression
+from kernel.profiles.consent_keys import destroy
+from kernel.profiles.consent_ledger import Said, consent_history, flush, note
 from kernel.profiles.repo import customer
 
 if TYPE_CHECKING:
@@ -49,7 +53,8 @@ _ABOUT: dict[str, tuple[str, str]] = {
 _ERASE = """
 UPDATE profiles_customer SET email = NULL, first_name = '', last_name = '', timezone = '',
   locale = '', tags = '{}', email_consent = 'unsubscribed', consent_source = 'erased',
-  consent_at = $3, erased_at = $3, updated_at = now()
+  consent_at = $3, consent_wording = '', tracking_consent = 'denied', tracking_source = 'erased',
+  tracking_at = $3, erased_at = $3, updated_at = now()
 WHERE tenant_id = $1 AND id = $2 AND erased_at IS NULL
 """
 
@@ -77,8 +82,13 @@ async def export_customer(ctx: Context, customer_id: int) -> CustomerExport:
     Raises:
         NotFound: there is no such customer.
     """
-    await customer(ctx, customer_id)
-    rows = {}
+    email = (await customer(ctx, customer_id)).email
+    rows = {
+        "profiles_suppression": await suppression.of_customer(ctx, email),
+        "profiles_consent": [
+            msgspec.to_builtins(entry) for entry in await consent_history(ctx, customer_id)
+        ],
+    }
     for table, (columns, condition) in _ABOUT.items():
         found: str = await ctx.db.fetchval(
             f"SELECT coalesce(json_agg(t), '[]')::text FROM (SELECT {columns} FROM {table} "
@@ -94,23 +104,37 @@ async def export_customer(ctx: Context, customer_id: int) -> CustomerExport:
 
 async def erase_customer(ctx: Context, customer_id: int) -> CustomerErased:
     """Has every plugin remove what it keeps, then makes the profile anonymous: in this order, so that
-    plugins still see whose data it is (compliance seals the address for its suppression list). Counts
-    stay, and so does the shop's own id, so that no later import brings the person back. Safe to run
-    twice.
+    plugins still see whose data it is. Of the address a keyed hash stays on the suppression list. The
+    person's key is destroyed, so that nobody can read the evidence in the consent ledger any more.
+    Counts stay, and so does the shop's own id, so that no later import brings the person back. Safe
+    to run twice.
 
     Raises:
         NotFound: there is no such customer.
     """
-    await customer(ctx, customer_id)
+    email = (await customer(ctx, customer_id)).email
     answers, failed = await _ask(ctx, "erase_customer", customer_id)
     rows = sum(cast("Erased", answer).rows for answer in answers.values())
+    if email:
+        rows += await suppression.erase(ctx, email)
+    counts = []
     for sql, args in (
         (_ERASE, (ctx.now,)),
         ("DELETE FROM profiles_trait WHERE tenant_id = $1 AND customer_id = $2", ()),
     ):
         tag = await ctx.db.execute(sql, ctx.tenant.id, customer_id, *args)
-        rows += int(tag.rpartition(" ")[2])
+        counts.append(int(tag.rpartition(" ")[2]))
+    rows += sum(counts) + await _forget(ctx, customer_id, first=bool(counts[0]))
     return CustomerErased(rows=rows, failed=failed)
+
+
+async def _forget(ctx: Context, customer_id: int, *, first: bool) -> int:
+    """Destroy the key of the person's evidence, and say so in the ledger, once."""
+    await flush(ctx)  # what this transaction still has to tell is evidence too
+    subject = await destroy(ctx, customer_id)
+    if first or subject is not None:
+        note(ctx, [Said("erased", "", ctx.now, source=ctx.actor, subject=subject or uuid4())])
+    return int(subject is not None)
 
 
 async def _ask(ctx: Context, hook: str, customer_id: int) -> tuple[dict[str, Any], tuple[str, ...]]:

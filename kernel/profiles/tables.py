@@ -12,6 +12,7 @@ from piccolo.columns import (
     Array,
     BigInt,
     Boolean,
+    Bytea,
     Integer,
     Numeric,
     Text,
@@ -42,10 +43,6 @@ class ProfilesCustomer(Table, tablename="profiles_customer", db=DB):
     email_consent = Text()
     consent_at = Timestamptz(null=True)
     consent_source = Text()
-    consent_wording = Text()
-    tracking_consent = Text()
-    tracking_at = Timestamptz(null=True)
-    tracking_source = Text()
     orders_count = Integer()
     total_spent = Numeric((14, 2))
     first_order_at = Timestamptz(null=True)
@@ -54,6 +51,10 @@ class ProfilesCustomer(Table, tablename="profiles_customer", db=DB):
     source = Text()
     created_at = Timestamptz()
     updated_at = Timestamptz()
+    consent_wording = Text()
+    tracking_consent = Text()
+    tracking_at = Timestamptz(null=True)
+    tracking_source = Text()
 
 
 class ProfilesCustomerAlias(Table, tablename="profiles_customer_alias", db=DB):
@@ -142,3 +143,65 @@ class ProfilesImport(Table, tablename="profiles_import", db=DB):
     started_at = Timestamptz()
     actor = Text()
     report = JSONB()
+
+
+class ProfilesSuppression(Table, tablename="profiles_suppression", db=DB):
+    """An address that gets no mail, as a keyed hash; unique with its topic."""
+
+    tenant_id = Text()
+    email_hmac = Bytea(primary_key=True)
+    topic = Text()
+    key_id = Text()
+    reason = Text()
+    was = JSONB()
+    message_id = UUID(null=True)
+    at = Timestamptz()
+
+
+class ProfilesConsent(Table, tablename="profiles_consent", db=DB):
+    """An entry of the consent ledger."""
+
+    tenant_id = Text()
+    seq = BigInt(primary_key=True)
+    subject = UUID()
+    kind = Text()
+    purpose = Text()
+    basis = Text()
+    wording = Text()
+    source = Text()
+    occurred_at = Timestamptz()
+    recorded_at = Timestamptz()
+    evidence = Bytea()
+    evidence_hash = Bytea()
+    prev_hash = Bytea()
+    hash = Bytea()
+    mac = Bytea()
+
+
+class ProfilesConsentHead(Table, tablename="profiles_consent_head", db=DB):
+    """The end of a tenant's chain."""
+
+    tenant_id = Text(primary_key=True)
+    seq = BigInt()
+    hash = Bytea()
+
+
+class ProfilesConsentAnchor(Table, tablename="profiles_consent_anchor", db=DB):
+    """The end of a tenant's chain at a time, signed."""
+
+    tenant_id = Text()
+    seq = BigInt(primary_key=True)
+    hash = Bytea()
+    at = Timestamptz()
+    public_key = Bytea()
+    signature = Bytea()
+
+
+class ProfilesPersonKey(Table, tablename="profiles_person_key", db=DB):
+    """The key of a customer's evidence, encrypted; unique with the secret it is encrypted under."""
+
+    tenant_id = Text()
+    subject = UUID(primary_key=True)
+    key_id = Bytea()
+    customer_id = BigInt()
+    wrapped = Bytea()

@@ -79,7 +79,7 @@ class TenantScope:
         if self._db is None:
             yield
             return
-        waiting = len(self._db.after_commit)
+        waiting, last = len(self._db.after_commit), list(self._db.before_commit)
         await self._db.execute("SAVEPOINT part")
         try:
             yield
@@ -88,6 +88,7 @@ class TenantScope:
             await self._db.execute("RELEASE SAVEPOINT part")
         except BaseException:
             del self._db.after_commit[waiting:]  # what was undone must not be told of either
+            self._db.before_commit[:] = last  # and what was done already is to do again
             await self._db.execute("ROLLBACK TO SAVEPOINT part; RELEASE SAVEPOINT part")
             raise
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kernel.sdk import Frozen, Verdict
+from kernel.sdk import Suppressed, Verdict
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from kernel.sdk import Recipient
     from plugins.compliance.manifest import ComplianceSettings
 
@@ -29,13 +31,6 @@ SUPPRESSED = {
     "erased": "The customer asked to be forgotten",
     "manual": "The address was put on the suppression list",
 }
-
-
-class Suppressed(Frozen):
-    """Why and since when an address is on the suppression list."""
-
-    reason: str
-    at: datetime
 
 
 def judge(

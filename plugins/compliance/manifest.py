@@ -56,7 +56,6 @@ MANIFEST = Manifest(
     kind="gate",
     order=10,
     settings=ComplianceSettings,
-    tables=("compliance_suppression",),
     piccolo_app="plugins.compliance.piccolo_app",
     personal_data=True,
     docs="plugins/compliance/README.md",

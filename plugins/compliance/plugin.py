@@ -15,7 +15,7 @@ from kernel.sdk import (
     Verdict,
     hookimpl,
 )
-from plugins.compliance import footer, gate, panels, routes, suppression
+from plugins.compliance import footer, gate, panels, routes
 from plugins.compliance.manifest import MANIFEST
 
 __all__ = [
@@ -59,11 +59,11 @@ def admin_panels() -> Sequence[Panel]:
 
 @hookimpl
 async def export_customer(ctx: Context, customer_id: int) -> Export:
-    """Whether the customer's address is suppressed, since when and why."""
-    return await suppression.export(ctx, customer_id)
+    """Nothing: consent and suppression are the kernel's, which adds them to the copy."""
+    return Export(rows={})
 
 
 @hookimpl
 async def erase_customer(ctx: Context, customer_id: int) -> Erased:
-    """Leaves a keyed hash of the address, so that a later import cannot bring the mails back."""
-    return await suppression.erase(ctx, customer_id)
+    """Nothing: the kernel keeps a keyed hash of the address on its suppression list."""
+    return Erased(rows=0)

@@ -14,10 +14,12 @@ from kernel.sdk import (
     record_outcomes,
     set_consent,
     sign,
+    suppress,
+    unsuppress,
     verify,
 )
-from plugins.compliance import suppression
 from plugins.compliance.footer import PURPOSE
+from plugins.compliance.suppression import may_undo
 
 if TYPE_CHECKING:
     from kernel.sdk import Context
@@ -74,7 +76,7 @@ async def unsubscribe(ctx: Context, who: Reader) -> bool:
     """
     await cancel_planned(ctx, [who.customer_id], "The customer unsubscribed.")
     before = await ctx.db.fetchrow(
-        """SELECT email, email_consent, consent_at, consent_source FROM profiles_customer
+        """SELECT email, email_consent FROM profiles_customer
            WHERE tenant_id = $1 AND id = $2 FOR UPDATE""",
         ctx.tenant.id,
         who.customer_id,
@@ -84,19 +86,16 @@ async def unsubscribe(ctx: Context, who: Reader) -> bool:
     )
     await record_outcomes(ctx, [outcome])
     if before["email_consent"] == "unsubscribed":
-        return await _may_undo(ctx, before["email"], who.message_id)
+        return await may_undo(ctx, before["email"], who.message_id)
     if before["email"]:
-        was = {"state": before["email_consent"], "source": before["consent_source"]}
-        if before["consent_at"] is not None:
-            was["at"] = before["consent_at"].isoformat()
-        await suppression.add(ctx, before["email"], "unsubscribed", was, who.message_id)
+        await suppress(ctx, before["email"], "unsubscribed", who.message_id)
     await _consent(ctx, who.customer_id, "unsubscribed", SOURCE)
-    return await _may_undo(ctx, before["email"], who.message_id)
+    return await may_undo(ctx, before["email"], who.message_id)
 
 
 async def resubscribe(ctx: Context, who: Reader) -> bool:
     """Take the unsubscription back; False when there is none that this person may take back."""
-    if not who.email or not await suppression.take_back(ctx, who.email, who.message_id):
+    if not who.email or not await unsuppress(ctx, who.email, who.message_id):
         return False
     await _consent(ctx, who.customer_id, "subscribed", UNDO_SOURCE)
     return True
@@ -116,19 +115,6 @@ async def _reader(ctx: Context, message_id: bytes) -> Reader | None:
         UUID(bytes=message_id),
     )
     return Reader(**row) if row else None
-
-
-async def _may_undo(ctx: Context, email: str | None, message_id: UUID) -> bool:
-    if not email:
-        return False
-    return await ctx.db.fetchval(
-        """SELECT EXISTS (SELECT FROM compliance_suppression
-             WHERE tenant_id = $1 AND email_hmac = $2 AND reason = 'unsubscribed'
-               AND message_id = $3 AND was ->> 'state' = 'subscribed')""",
-        ctx.tenant.id,
-        suppression.sealed(ctx, email),
-        message_id,
-    )
 
 
 async def _consent(ctx: Context, customer_id: int, state: ConsentState, source: str) -> None:

@@ -49,7 +49,7 @@ async def state(core: Core) -> dict[str, Any]:
     async with core.tenant_scope("alpha") as ctx:
         row = await ctx.db.fetchrow(
             """SELECT email_consent, consent_at, consent_source,
-                 (SELECT count(*) FROM compliance_suppression) AS suppressed,
+                 (SELECT count(*) FROM profiles_suppression) AS suppressed,
                  (SELECT count(*) FROM pipeline_outcome WHERE kind = 'unsubscribed') AS outcomes,
                  (SELECT count(*) FROM events_event WHERE type = 'consent.changed') AS events,
                  (SELECT count(*) FROM pipeline_message WHERE state = 'cancelled') AS cancelled
@@ -256,7 +256,7 @@ async def test_what_was_consented_to_before_stays_provable(
     before = await state(core)
     await web.post(link, data=ONE_CLICK)
     async with core.tenant_scope("alpha") as ctx:
-        was = await ctx.db.fetchval("SELECT was::text FROM compliance_suppression")
+        was = await ctx.db.fetchval("SELECT was::text FROM profiles_suppression")
     assert before["consent_at"].isoformat() in was and "checkout" in was
 
 
