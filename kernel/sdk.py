@@ -116,6 +116,7 @@ from kernel.pipeline import approvals, campaigns, messages, variants, why, wordi
 from kernel.pipeline.approvals import cancel_campaigns
 from kernel.pipeline.copies import read_copies
 from kernel.pipeline.explore import explore, explores
+from kernel.pipeline.heard import Heard, heard
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
 from kernel.pipeline.suppressing import suppress
@@ -197,6 +198,7 @@ __all__ = [
     "Frozen",
     "Grant",
     "Guarded",
+    "Heard",
     "History",
     "ImportFinished",
     "InvalidConfig",
@@ -279,6 +281,7 @@ __all__ = [
     "find_customer",
     "finish_import",
     "future",
+    "heard",
     "history",
     "hookimpl",
     "is_ours",

@@ -34,7 +34,8 @@ WHERE tenant_id = $1 AND id = ANY($2::uuid[])
 
 
 async def record(ctx: Context, outcomes: Sequence[Outcome]) -> int:
-    """Keep outcomes; of each kind a message has one, and the first stays. Returns how many are new.
+    """Keep outcomes; of each kind a message has one, and the first stays, but that a bounce for good
+    takes the place of one that was not. Returns how many are new.
 
     `delivered` and `bounced` also move the ledger: never back from `bounced`. Any other proves that the
     message was accepted, where that was not known.
@@ -53,6 +54,7 @@ async def record(ctx: Context, outcomes: Sequence[Outcome]) -> int:
         [one.customer_id for one in outcomes],
         [canonical(one.detail).decode() for one in outcomes],
     )
+    await _for_good(ctx, [one for one in outcomes if one.detail.get("hard")])
     for kind, state in DELIVERY.items():
         moved = [row["message_id"] for row in rows if row["kind"] == kind]
         if moved:
@@ -67,6 +69,21 @@ async def record(ctx: Context, outcomes: Sequence[Outcome]) -> int:
     if proved := [row["message_id"] for row in rows if row["kind"] not in DELIVERY]:
         await ctx.db.execute(PROVE, ctx.tenant.id, proved, ctx.now)
     return len(rows)
+
+
+async def _for_good(ctx: Context, bounces: Sequence[Outcome]) -> None:
+    """A bounce for good counts, whichever of two was told of first."""
+    if bounces:
+        await ctx.db.execute(
+            """UPDATE pipeline_outcome o SET at = r.at, detail = r.detail
+               FROM unnest($2::uuid[], $3::timestamptz[], $4::jsonb[]) r (message_id, at, detail)
+               WHERE o.tenant_id = $1 AND o.message_id = r.message_id AND o.kind = 'bounced'
+                 AND o.detail ->> 'hard' = '0'""",
+            ctx.tenant.id,
+            [one.message_id for one in bounces],
+            [one.at for one in bounces],
+            [canonical(one.detail).decode() for one in bounces],
+        )
 
 
 async def cancel_planned(

@@ -44,6 +44,14 @@ class SendGridSettings(Frozen):
         int,
         Meta(ge=1, le=730, description="Days after which SendGrid's raw events are removed."),
     ] = 90
+    webhook_key: Annotated[
+        str,
+        Meta(
+            max_length=600,
+            description="The verification key of SendGrid's signed event webhook, as SendGrid shows it. "
+            "It is a public key. Without it no event is believed, and none is taken.",
+        ),
+    ] = ""
 
 
 MANIFEST = Manifest(
@@ -53,6 +61,8 @@ MANIFEST = Manifest(
     summary="Sends mail by SendGrid, one recipient a request or many, and follows what comes of it.",
     kind="channel",
     settings=SendGridSettings,
-    personal_data=False,
+    tables=("sendgrid_event", "sendgrid_count"),
+    piccolo_app="plugins.sendgrid.piccolo_app",
+    personal_data=True,
     docs="plugins/sendgrid/README.md",
 )
