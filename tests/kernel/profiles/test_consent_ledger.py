@@ -13,7 +13,8 @@ import pytest
 from kernel.pipeline.suppressing import suppress
 from kernel.profiles import consent_chain as chain
 from kernel.profiles.consent import apply_consent, set_consent, set_consents
-from kernel.profiles.consent_ledger import consent_history, flush
+from kernel.profiles.consent_history import consent_history
+from kernel.profiles.consent_ledger import flush
 from kernel.profiles.consent_tracking import set_tracking_consent
 from kernel.profiles.frames import CUSTOMERS
 from kernel.profiles.intake import merge_customers
