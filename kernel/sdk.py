@@ -123,7 +123,7 @@ from kernel.pipeline.suppressing import suppress
 from kernel.profiles.consent import set_consent, set_consents
 from kernel.profiles.consent_anchor import anchors as consent_anchors
 from kernel.profiles.consent_anchor import export as consent_export
-from kernel.profiles.consent_ledger import ConsentEntry, consent_history
+from kernel.profiles.consent_history import ConsentEntry, consent_history
 from kernel.profiles.consent_tracking import set_tracking_consent
 from kernel.profiles.frames import CUSTOMERS, LINES, ORDERS, PRODUCTS, clean_text
 from kernel.profiles.intake import (
@@ -136,8 +136,9 @@ from kernel.profiles.intake import (
 from kernel.profiles.live import create_customers, place_orders
 from kernel.profiles.orders import MergedOrders
 from kernel.profiles.repo import customer, customers_page, find_customer, order_lines, timeline
-from kernel.profiles.suppression import SuppressionLine, SuppressionPage, suppressed, unsuppress
-from kernel.profiles.suppression import page as suppression_page
+from kernel.profiles.suppression import suppressed, unsuppress
+from kernel.profiles.suppression_page import SuppressionLine, SuppressionPage
+from kernel.profiles.suppression_page import page as suppression_page
 from kernel.profiles.traits import traits_of, write_trait_frame, write_traits
 from kernel.runtime.engine import Engine, open_engine
 from kernel.tenancy.links import is_ours, public_url, seal, sign, verify

@@ -104,7 +104,7 @@ def _tell(tenant: str, report: Report) -> int:
     if report.more:
         click.echo(f"and {report.more:,} more")
     if report.sound:
-        signed = f", agrees with {report.anchors:,} signed heads" if report.anchors else ""
+        signed = f", agrees with signed heads: {report.anchors:,}" if report.anchors else ""
         click.echo(f"{tenant}: {report.entries:,} entries, unbroken{signed}")
         click.echo(f"head: {report.hash}")
         return 0

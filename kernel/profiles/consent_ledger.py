@@ -16,7 +16,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 from uuid import UUID
 
-from kernel.contracts.base import Frozen
 from kernel.contracts.profiles import ConsentKind
 from kernel.profiles import consent_chain as chain
 from kernel.profiles import consent_keys as locks
@@ -48,9 +47,9 @@ _HEAD = """
 INSERT INTO profiles_consent_head AS h (tenant_id, seq, hash) VALUES ($1, 0, $2)
 ON CONFLICT (tenant_id) DO UPDATE SET seq = h.seq RETURNING seq, hash
 """
-_COLUMNS = (*chain.Fields._fields, "evidence", "evidence_hash", "prev_hash", "hash", "mac")
+COLUMNS = (*chain.Fields._fields, "evidence", "evidence_hash", "prev_hash", "hash", "mac")
 _INSERT = f"""
-INSERT INTO profiles_consent (tenant_id, {", ".join(_COLUMNS)})
+INSERT INTO profiles_consent (tenant_id, {", ".join(COLUMNS)})
 SELECT $1, u.* FROM unnest($2::bigint[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::text[],
   $8::text[], $9::timestamptz[], $10::timestamptz[], $11::bytea[], $12::bytea[], $13::bytea[],
   $14::bytea[], $15::bytea[]) u
@@ -87,24 +86,6 @@ class Said(NamedTuple):
     """Nothing is said now: only the opening entry is wanted, of who is new to the ledger."""
 
 
-class ConsentEntry(Frozen):
-    """An entry of a person's history."""
-
-    seq: int
-    kind: ConsentKind
-    purpose: str
-    """`marketing`, `tracking` or `topic:<topic>`."""
-    basis: str
-    wording: str
-    source: str
-    occurred_at: datetime
-    recorded_at: datetime
-    hash: str
-    """In hex, as in the signed export."""
-    evidence: dict[str, Any] | None
-    """None where there is none, or the key is gone."""
-
-
 @dataclass(frozen=True, eq=False)
 class _Pending:
     """Changes that wait for the end of the transaction; all that wait are chained at once."""
@@ -134,30 +115,6 @@ async def flush(ctx: Context) -> None:
             waiting.remove(call)
             await call()
             return
-
-
-async def consent_history(ctx: Context, customer_id: int) -> list[ConsentEntry]:
-    """A customer's entries, newest first, with their evidence; none for who was erased."""
-    await flush(ctx)
-    tenant, keys = ctx.tenant.id, chain.secrets(ctx)
-    rows = await ctx.db.fetch(
-        f"""SELECT k.subject, k.wrapped, k.key_id, {", ".join(f"e.{n}" for n in _COLUMNS)}
-            FROM profiles_person_key k
-            JOIN profiles_consent e ON e.tenant_id = $1 AND e.subject = k.subject
-              AND substr(e.mac, 1, {chain.KEY_ID_BYTES}) = k.key_id
-            WHERE k.tenant_id = $1 AND k.customer_id = $2 ORDER BY e.seq DESC""",
-        tenant,
-        customer_id,
-    )
-    found = []
-    for row in rows:
-        evidence, seq = None, row["seq"]
-        if row["key_id"] == keys.key_id and row["evidence"]:
-            key = locks.unwrap(keys, tenant, row["subject"], row["wrapped"])
-            evidence = key and locks.reveal(key, tenant, row["subject"], seq, row["evidence"])
-        known = {n: row[n] for n in ConsentEntry.__struct_fields__ if n not in ("hash", "evidence")}
-        found.append(ConsentEntry(**known, hash=row["hash"].hex(), evidence=evidence or None))
-    return found
 
 
 async def open_ledger(ctx: Context) -> int:
@@ -219,7 +176,7 @@ async def _append(ctx: Context, said: Iterator[Said]) -> None:
         if not link.rows:
             continue
         if len(link.rows) > locks.SMALL:
-            await ctx.db.copy("profiles_consent", _COLUMNS, link.rows)
+            await ctx.db.copy("profiles_consent", COLUMNS, link.rows)
         else:
             await ctx.db.execute(_INSERT, tenant, *map(list, zip(*link.rows, strict=True)))
         head = {"seq": link.seq, "hash": link.hash}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kernel.contracts.errors import InvalidInput
-from kernel.contracts.profiles import TrackingState
+from kernel.contracts.profiles import ConsentBasis, TrackingState
 from kernel.profiles.consent_ledger import FORMER, KINDS, TRACKING, Said, note
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ async def set_tracking_consent(
     statements: Sequence[tuple[int, TrackingState, str, datetime | None]],
     *,
     wording: str = "",
+    basis: ConsentBasis = "express",
     evidence: Mapping[int, Mapping[str, Any]] | None = None,
 ) -> list[int]:
     """Ids of those whose consent to be tracked changed; at most one statement a customer. Each that
@@ -51,6 +52,7 @@ async def set_tracking_consent(
         statements: customer_id, `granted` or `denied`, source (where they said it), and when, None
             where that is not known: then a "yes" counts only for who was never asked.
         wording: a name for the words they agreed to, with its version.
+        basis: on what a yes rests.
         evidence: customer_id -> plain data that proves it; encrypted for the ledger.
     """
     if not statements:
@@ -71,7 +73,7 @@ async def set_tracking_consent(
                 occurred_at=row["at"],
                 customer_id=row["id"],
                 email=row["email"],
-                basis="express" if row["state"] == "granted" else "",
+                basis=basis if row["state"] == "granted" or basis == "imported" else "",
                 wording=wording,
                 source=row["source"],
                 detail=proofs.get(row["id"]),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from kernel.profiles.consent import apply_consent
+from kernel.profiles.consent_tracking import set_tracking_consent
 from kernel.profiles.frames import CUSTOMERS, MOMENT, clean_tags, conform
 from kernel.profiles.staging import new_ids, query_frame, stage
 from kernel.profiles.totals import SUMS
@@ -20,6 +21,7 @@ from kernel.profiles.totals import SUMS
 if TYPE_CHECKING:
     from kernel.contracts.context import Context
 
+_SLICE = 50_000
 _TEXTS = ("first_name", "last_name", "country", "timezone", "locale", "tags", "source")
 
 _FIND = """
@@ -88,6 +90,7 @@ class People:
     """Of the customers, in the order of the rows; null: nobody."""
     people: pl.DataFrame
     consents: pl.DataFrame
+    tracking: pl.DataFrame
     created: frozenset[int]
     update: bool
 
@@ -128,7 +131,8 @@ async def resolve(ctx: Context, frame: pl.DataFrame, *, update: bool) -> People:
     return People(
         ids=ids["id"],
         people=people,
-        consents=_consents(rows, people),
+        consents=_statements(rows, people, "consent"),
+        tracking=_statements(rows, people, "tracking"),
         created=frozenset(new["new_id"].to_list()),
         update=update,
     )
@@ -140,7 +144,10 @@ async def write(ctx: Context, found: People) -> frozenset[int]:
     """
     await _insert(ctx, found.people)
     changed = await _update(ctx, found.people, found.update)
-    return (changed | await apply_consent(ctx, found.consents)) - found.created
+    changed |= await apply_consent(ctx, found.consents)
+    for part in found.tracking.iter_slices(_SLICE):
+        changed |= set(await set_tracking_consent(ctx, part.rows(), basis="imported"))
+    return changed - found.created
 
 
 _WHO = (
@@ -239,16 +246,16 @@ async def _update(ctx: Context, people: pl.DataFrame, update: bool) -> frozenset
     return frozenset((await query_frame(ctx, {"id": pl.Int64}, sql, ctx.tenant.id))["id"].to_list())
 
 
-def _consents(rows: pl.DataFrame, people: pl.DataFrame) -> pl.DataFrame:
+def _statements(rows: pl.DataFrame, people: pl.DataFrame, what: str) -> pl.DataFrame:
     """customer_id, state, source, at: the newest statement about each, undated ones last."""
-    said = rows.filter((pl.col("consent") != "") & pl.col("who").is_not_null())
+    said = rows.filter((pl.col(what) != "") & pl.col("who").is_not_null())
     return (
         said.join(people.select("who", "id"), on="who", maintain_order="left")
         .select(
             customer_id="id",
-            state="consent",
+            state=what,
             source="consent_source",
-            at=pl.col("consent_at").cast(MOMENT),
+            at=pl.col(f"{what}_at").cast(MOMENT),
         )
         .sort("at", nulls_last=False, maintain_order=True)
         .unique("customer_id", keep="last", maintain_order=True)

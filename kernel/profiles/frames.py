@@ -29,11 +29,14 @@ CUSTOMERS: Columns = {
     "consent": (pl.String, ""),
     "consent_at": (MOMENT, None),
     "consent_source": (pl.String, ""),
+    "tracking": (pl.String, ""),
+    "tracking_at": (MOMENT, None),
     "created_at": (MOMENT, None),
     "source": (pl.String, ""),
 }
 """One row a customer. `external_id` or `email` is needed; `tags` are divided by commas; `consent` is
-a ConsentState, or empty for nothing said.
+a ConsentState, `tracking` is `granted` or `denied`; both empty for nothing said. Where they said it is
+`consent_source` for both.
 """
 
 PRODUCTS: Columns = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -10,6 +10,7 @@ from kernel.contracts.events import CustomerCreated, OrderPlaced
 from kernel.events.outbox import emit
 from kernel.profiles import orders as order_merge
 from kernel.profiles.consent import set_consents
+from kernel.profiles.consent_tracking import set_tracking_consent
 from kernel.profiles.customers import resolve, write
 from kernel.profiles.frames import CUSTOMERS, ORDERS, conform
 
@@ -27,21 +28,13 @@ async def create_customers(ctx: Context, frame: pl.DataFrame) -> list[int]:
     customer is new; where they were known, an undated yes never undoes a no.
     """
     frame = conform(frame, CUSTOMERS, "customers")
-    people = await resolve(ctx, frame.with_columns(consent=pl.lit("")), update=True)
+    silent = frame.with_columns(consent=pl.lit(""), tracking=pl.lit(""))
+    people = await resolve(ctx, silent, update=True)
     await write(ctx, people)
     rows = frame.with_columns(people.ids.alias("id"), pl.col("created_at").fill_null(ctx.now))
     await _tell_created(ctx, people.created, rows.select("id", at="created_at"))
-    said = (
-        rows.filter(~pl.col("consent").is_in(["", "unknown"]))
-        .with_columns(
-            pl.when(pl.col("id").is_in(list(people.created)))
-            .then(pl.col("consent_at").fill_null(ctx.now))
-            .otherwise(pl.col("consent_at"))
-        )
-        .sort("consent_at", maintain_order=True)
-        .unique("id", keep="last", maintain_order=True)
-    )
-    await set_consents(ctx, said.select("id", "consent", "consent_source", "consent_at").rows())
+    await set_consents(ctx, _said(rows, "consent", people.created, ctx.now))
+    await set_tracking_consent(ctx, _said(rows, "tracking", people.created, ctx.now))
     return people.ids.to_list()
 
 
@@ -76,6 +69,22 @@ async def place_orders(ctx: Context, frame: pl.DataFrame, lines: pl.DataFrame) -
     ]
     await emit(ctx, *events)
     return rows["id"].to_list()
+
+
+def _said(rows: pl.DataFrame, what: str, new: frozenset[int], now: datetime) -> list[Any]:
+    """The statements of `rows` on `what`, the newest about each customer."""
+    at = f"{what}_at"
+    said = (
+        rows.filter(~pl.col(what).is_in(["", "unknown"]))
+        .with_columns(
+            pl.when(pl.col("id").is_in(list(new)))
+            .then(pl.col(at).fill_null(now))
+            .otherwise(pl.col(at))
+        )
+        .sort(at, maintain_order=True)
+        .unique("id", keep="last", maintain_order=True)
+    )
+    return said.select("id", what, "consent_source", at).rows()
 
 
 async def _tell_created(ctx: Context, created: frozenset[int], seen: pl.DataFrame) -> None:

@@ -9,8 +9,9 @@ import msgspec
 
 from kernel.contracts.base import Frozen
 from kernel.profiles import suppression
+from kernel.profiles.consent_history import consent_history
 from kernel.profiles.consent_keys import destroy
-from kernel.profiles.consent_ledger import Said, consent_history, flush, note
+from kernel.profiles.consent_ledger import Said, flush, note
 from kernel.profiles.repo import customer
 
 if TYPE_CHECKING:

@@ -16,6 +16,10 @@ _CONSENT = {
     "not_subscribed": "never", "not subscribed": "never", "unsubscribed": "unsubscribed",
     "pending": "pending", "unknown": "unknown",
 }  # fmt: skip
+_TRACKING = {
+    "yes": "granted", "true": "granted", "1": "granted", "granted": "granted",
+    "no": "denied", "false": "denied", "0": "denied", "denied": "denied",
+}  # fmt: skip
 _STATES = {"active": "active", "draft": "draft", "archived": "archived", "unlisted": "draft"}
 _PRICE = pl.Decimal(14, 2)
 
@@ -36,7 +40,7 @@ def read_customers(frame: pl.DataFrame, how: How, ledger: Ledger) -> pl.DataFram
         real = found["timezone"].is_in(list(available_timezones())) | (found["timezone"] == "")
         ledger.notice("timezone_unknown", int((~real).sum()))
         found["timezone"] = found["timezone"].set(~real, "")
-    for name in ("created_at", "consent_at"):
+    for name in ("created_at", "consent_at", "tracking_at"):
         if name in frame.columns:
             raw = frame[name]
             found[name] = values.moment(raw, how.timezone, how.mapping.date_formats)
@@ -45,11 +49,21 @@ def read_customers(frame: pl.DataFrame, how: How, ledger: Ledger) -> pl.DataFram
             faults[f"bad_{name}"] = (said.is_not_null() & found[name].is_null()) | future
     cells = people.with_columns(**found)
     cells = cells.with_columns(_consent(frame, cells, how, ledger))
+    if "accepts_tracking" in frame.columns:
+        cells = cells.with_columns(tracking=_tracking(frame, ledger))
     cells = first_reason(cells, faults)
     ledger.skip(cells.filter(pl.col("reason").is_not_null()))
     good = cells.filter(pl.col("reason").is_null())
     ledger.notice("customers_without_email", good.filter(pl.col("email").is_null()).height)
     return good.drop("row", "reason").rename({"customer": "external_id"})
+
+
+def _tracking(frame: pl.DataFrame, ledger: Ledger) -> pl.Series:
+    """Consent to be tracked; where it cannot be read, nothing was said."""
+    said = values.text(frame["accepts_tracking"]).str.to_lowercase()
+    state = said.replace_strict(_TRACKING, default=None, return_dtype=pl.String)
+    ledger.notice("tracking_not_understood", int((said.is_not_null() & state.is_null()).sum()))
+    return state.fill_null("")
 
 
 def _consent(frame: pl.DataFrame, cells: pl.DataFrame, how: How, ledger: Ledger) -> list[pl.Series]:

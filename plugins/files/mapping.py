@@ -20,7 +20,8 @@ ORDERS = (
 )  # fmt: skip
 CUSTOMERS = (
     "customer_id", "email", "name", "first_name", "last_name", "country", "timezone", "locale",
-    "tags", "consent", "consent_at", "consent_source", "created_at",
+    "tags", "consent", "consent_at", "consent_source", "created_at", "accepts_tracking",
+    "tracking_at",
 )  # fmt: skip
 PRODUCTS = (
     "sku", "product_id", "title", "vendor", "product_type", "tags", "price", "cost", "currency",

@@ -37,7 +37,7 @@ async def test_verify_names_the_row(core: Core, tmp_path: Path) -> None:
     text = await said(core, consent.command, "export", "alpha", "--out", out)
     assert "the head and 10 entries, signed" in text
     text = await said(core, consent.command, "verify", "alpha", "--against", out)
-    assert "alpha: 10 entries, unbroken, agrees with 1 signed heads" in text
+    assert "alpha: 10 entries, unbroken, agrees with signed heads: 1" in text
     async with core.pool.unit_of_work(role=None) as unit:
         await unit.execute("SET LOCAL session_replication_role = replica")
         await unit.execute("UPDATE profiles_consent SET source = 'x' WHERE seq = 4")

@@ -13,10 +13,12 @@ import pytest
 from kernel.pipeline.suppressing import suppress
 from kernel.profiles import consent_chain as chain
 from kernel.profiles.consent import apply_consent, set_consent, set_consents
-from kernel.profiles.consent_ledger import consent_history, flush
+from kernel.profiles.consent_history import consent_history
+from kernel.profiles.consent_ledger import flush
 from kernel.profiles.consent_tracking import set_tracking_consent
 from kernel.profiles.frames import CUSTOMERS
 from kernel.profiles.intake import merge_customers
+from kernel.profiles.live import create_customers
 from kernel.profiles.rights import erase_customer, export_customer
 from kernel.profiles.suppression import unsuppress
 from kernel.testing.seed import add_customers
@@ -280,3 +282,30 @@ async def test_the_later_statement_on_tracking_wins(
         await set_tracking_consent(alpha, [(one, state, "banner", at)])
     found = await alpha.db.fetchval("SELECT tracking_consent FROM profiles_customer")
     assert found == ends
+
+
+async def test_consent_to_be_tracked_is_imported_and_told_live(core: Core) -> None:
+    said = {"email": "ada@example.com", "tracking": "granted", "tracking_at": DAY}
+    async with core.tenant_scope("alpha") as ctx:
+        await merge_customers(ctx, frame([said], CUSTOMERS))
+    async with core.tenant_scope("alpha") as ctx:
+        await merge_customers(ctx, frame([said], CUSTOMERS))
+        bo = {"email": "bo@example.com", "tracking": "granted", "consent_source": "checkout"}
+        await create_customers(ctx, frame([bo], CUSTOMERS))
+    rows = await entries(core)
+    assert [(row["kind"], row["basis"], row["source"]) for row in rows] == [
+        ("tracking_granted", "imported", ""),
+        ("tracking_granted", "express", "checkout"),
+    ]
+
+
+async def test_live_customers_come_with_their_consent(core: Core) -> None:
+    people = [
+        {"email": f"c{i}@example.com", "consent": "subscribed", "consent_source": "checkout"}
+        for i in range(3)
+    ]
+    async with core.tenant_scope("alpha") as ctx:
+        await create_customers(ctx, frame(people, CUSTOMERS))
+    rows = await entries(core)
+    assert [(row["kind"], row["basis"]) for row in rows] == [("granted", "express")] * 3
+    assert unbroken(rows)

@@ -15,8 +15,10 @@ from kernel.jobs.kernel_jobs import KERNEL_JOBS
 from kernel.profiles import consent_chain as chain
 from kernel.profiles.consent import set_consent, set_consents
 from kernel.profiles.consent_anchor import anchor, anchors, export, public_key, read_export
-from kernel.profiles.consent_ledger import consent_history, open_ledger
-from kernel.profiles.consent_verify import Report, Walk, check, verify
+from kernel.profiles.consent_history import consent_history
+from kernel.profiles.consent_ledger import open_ledger
+from kernel.profiles.consent_verify import Report, check, verify
+from kernel.profiles.consent_walk import Walk
 from kernel.testing.seed import add_customers
 
 from .conftest import DAY

@@ -16,6 +16,7 @@ from kernel.contracts.errors import InvalidInput, Unavailable
 from kernel.pipeline.suppressing import suppress
 from kernel.profiles import suppression
 from kernel.profiles.rights import erase_customer, export_customer
+from kernel.profiles.suppression_page import page
 from kernel.testing.messages import add_campaign, add_messages
 from kernel.testing.seed import add_customers
 
@@ -95,10 +96,10 @@ async def test_bravo_neither_sees_nor_shares_alphas_list(core: Core) -> None:
     async with core.tenant_scope("alpha") as ctx:
         await suppress(ctx, ADA, "manual")
         at_alpha = suppression.sealed(ctx, ADA)
-        assert len((await suppression.page(ctx)).lines) == 1
+        assert len((await page(ctx)).lines) == 1
     async with core.tenant_scope("bravo") as bravo:
         assert await suppression.suppressed(bravo, [ADA]) == {}
-        assert (await suppression.page(bravo)).lines == ()
+        assert (await page(bravo)).lines == ()
         assert suppression.sealed(bravo, ADA) != at_alpha
 
 
@@ -110,7 +111,7 @@ async def test_a_changed_secret_closes_the_list(core: Core) -> None:
         with pytest.raises(Unavailable, match="another secret"):
             await suppression.suppressed(ctx, ["bo@example.com"])
         assert await suppression.suppressed(ctx, [ADA], ignore_unreadable=True) == {}
-        [line] = (await suppression.page(ctx)).lines
+        [line] = (await page(ctx)).lines
         assert not line.readable
 
 
@@ -121,14 +122,14 @@ async def test_pages_show_everything_once_and_no_address(core: Core) -> None:
     async with core.tenant_scope("alpha") as ctx:
         seen, after = [], ""
         while True:
-            page = await suppression.page(ctx, after, limit=2)
-            seen += page.lines
-            if not (after := page.next):
+            found = await page(ctx, after, limit=2)
+            seen += found.lines
+            if not (after := found.next):
                 break
         assert len({(line.email_hmac, line.topic) for line in seen}) == len(seen) == 7
         assert seen == sorted(seen, key=lambda x: (x.at, x.email_hmac, x.topic), reverse=True)
         with pytest.raises(InvalidInput):
-            await suppression.page(ctx, "nonsense")
+            await page(ctx, "nonsense")
 
 
 async def test_erasing_keeps_the_hash_alone(alpha: TenantScope) -> None:

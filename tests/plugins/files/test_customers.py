@@ -125,3 +125,22 @@ async def test_products(importer):
     assert (await importer("products", text)).rows["written"] == 0
     changed = await importer("products", text.replace("Oak bowl", "Elm bowl"))
     assert changed.done == {"created": 0, "changed": 1, "unchanged": 1}
+
+
+async def test_consent_to_be_tracked_comes_with_its_day(importer):
+    text = (
+        "customer_id,email,accepts_tracking,tracking_at\n"
+        "1,a@x.com,yes,2026-01-02\n2,b@x.com,no,2026-01-02\n3,c@x.com,perhaps,\n4,d@x.com,yes,\n"
+    )
+    tracked = "SELECT tracking_consent FROM profiles_customer ORDER BY external_id"
+    report = await importer("customers", text)
+    assert report.noticed["tracking_not_understood"] == 1
+    assert [row[0] for row in await importer.rows(tracked)] == [
+        "granted",
+        "denied",
+        "unknown",
+        "granted",
+    ]
+    older = text.replace("1,a@x.com,yes,2026-01-02", "1,a@x.com,no,2026-01-01")
+    await importer("customers", older.replace("2,b@x.com,no,2026-01-02", "2,b@x.com,yes,"))
+    assert [row[0] for row in await importer.rows(tracked)][:2] == ["granted", "denied"]
