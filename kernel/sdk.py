@@ -111,6 +111,7 @@ from kernel.pipeline.copies import read_copies
 from kernel.pipeline.explore import explore, explores
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
+from kernel.pipeline.statistics import SenderDay, sender_statistics
 from kernel.profiles.consent import set_consent, set_consents
 from kernel.profiles.frames import CUSTOMERS, LINES, ORDERS, PRODUCTS, clean_text
 from kernel.profiles.intake import (
@@ -216,6 +217,7 @@ __all__ = [
     "Reseller",
     "Scalar",
     "Sender",
+    "SenderDay",
     "Sending",
     "Shared",
     "Showcase",
@@ -282,6 +284,7 @@ __all__ = [
     "record_outcomes",
     "reliability",
     "seal",
+    "sender_statistics",
     "set_clock",
     "set_consent",
     "set_consents",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from kernel.contracts.plugins import Job
 from kernel.jobs.progress import progress
 from kernel.models import run as models
-from kernel.pipeline import demotion, digest, undoing
+from kernel.pipeline import demotion, digest, reconcile, undoing
 from kernel.pipeline import run as pipeline
 from kernel.plugboard.parts import Owned
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 KERNEL = "kernel"
 TASKS_KEPT_DAYS = 7
 DELIVERIES_KEPT_DAYS = 30
-_CAMPAIGNS = ("propose", "autonomy", "digest")
+_CAMPAIGNS = ("propose", "autonomy", "digest", "reconcile")
 _LEARNING = ("models", "models_fresh")
 
 
@@ -66,6 +66,12 @@ async def _digest(ctx: Context, payload: dict[str, Any]) -> None:
     await digest.make(ctx)
 
 
+async def _reconcile(ctx: Context, payload: dict[str, Any]) -> None:
+    """Hold yesterday's ledger against the providers' books."""
+    scope = cast("TenantScope", ctx)
+    await reconcile.reconcile(scope, reconcile.yesterday(scope))
+
+
 KERNEL_JOBS: dict[str, Owned[Job]] = {
     f"{KERNEL}.{job.name}": Owned(KERNEL, job)
     for job in (
@@ -73,6 +79,7 @@ KERNEL_JOBS: dict[str, Owned[Job]] = {
         Job(name="propose", run=_propose, every=900.0, transaction=False),
         Job(name="autonomy", run=_autonomy, every=3600.0),
         Job(name="digest", run=_digest, daily_at="07:30"),
+        Job(name="reconcile", run=_reconcile, daily_at="05:10", long=True, transaction=False),
         Job(name="tidy", run=_tidy, daily_at="04:20"),
         Job(name="models", run=_models, daily_at="02:30", long=True, transaction=False),
         Job(name="models_fresh", run=_models_fresh, every=900.0, long=True, transaction=False),

@@ -89,7 +89,10 @@ def nursery(core: Core, redis_url: str) -> Iterator[Nursery]:
 async def approved_campaign(core: Core, count: int) -> UUID:
     """A campaign to `count` customers, ready to go out; the tenant's clock stands still."""
     async with core.system_scope("killing") as unit:
-        await unit.execute("UPDATE tenancy_tenant SET clock_at = $1", core.clock.now())
+        await unit.execute(
+            """UPDATE tenancy_tenant SET clock_at = $1, sending = '{"ramp_from": 0}'""",
+            core.clock.now(),
+        )
     async with core.tenant_scope("alpha") as ctx:
         await add_customers(ctx, count, created_at=ctx.now - timedelta(days=2))
     [campaign_id] = await run.propose_due(core, "alpha")
