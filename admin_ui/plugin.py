@@ -18,6 +18,7 @@ from admin_ui.pages import (
     messages,
     models,
     plugins,
+    reconciliation,
     upkeep,
 )
 from kernel.sdk import Job, hookimpl
@@ -69,6 +70,7 @@ def routes() -> Sequence[Any]:
         upkeep.dead_letters,
         upkeep.replay,
         upkeep.work,
+        reconciliation.listing,
         upkeep.clear_health,
         upkeep.stop,
         upkeep.halt,
