@@ -18,6 +18,7 @@ from admin_ui.pages import (
     messages,
     models,
     plugins,
+    reconciliation,
     rights,
     upkeep,
 )
@@ -76,6 +77,7 @@ def routes() -> Sequence[Any]:
         upkeep.dead_letters,
         upkeep.replay,
         upkeep.work,
+        reconciliation.listing,
         upkeep.clear_health,
         upkeep.stop,
         upkeep.halt,

@@ -124,6 +124,8 @@ async def empty(core: Core) -> None:
     """Leave nothing but the tenant."""
     await database.empty(core.pool)
     await add_tenant(core, "bench", PLUGINS)
+    async with core.system_scope("bench") as unit:
+        await unit.execute("""UPDATE tenancy_tenant SET sending = '{"ramp_from": 0}'""")
 
 
 if __name__ == "__main__":

@@ -119,6 +119,7 @@ from kernel.pipeline.explore import explore, explores
 from kernel.pipeline.heard import Heard, heard
 from kernel.pipeline.outcomes import cancel_planned
 from kernel.pipeline.outcomes import record as record_outcomes
+from kernel.pipeline.statistics import SenderDay, sender_statistics
 from kernel.pipeline.suppressing import suppress
 from kernel.profiles.consent import set_consent, set_consents
 from kernel.profiles.consent_anchor import anchors as consent_anchors
@@ -234,6 +235,7 @@ __all__ = [
     "Reseller",
     "Scalar",
     "Sender",
+    "SenderDay",
     "Sending",
     "Shared",
     "Showcase",
@@ -308,6 +310,7 @@ __all__ = [
     "record_outcomes",
     "reliability",
     "seal",
+    "sender_statistics",
     "set_clock",
     "set_consent",
     "set_consents",

@@ -11,7 +11,7 @@ from litestar.response import Template
 from admin_ui.panels import draw
 from admin_ui.view import Req, page, query
 from kernel.contracts.campaigns import CampaignStatus
-from kernel.pipeline import approvals, campaigns, compose, messages, variants, why
+from kernel.pipeline import approvals, campaigns, compose, messages, progress, variants, why
 from kernel.pipeline.campaigns import CampaignView
 from kernel.sdk import Context, InvalidInput
 from kernel.web.visit import visit
@@ -84,6 +84,9 @@ async def overview_page(
         reasons=await messages.reasons(ctx, [campaign_id]),
         history=await approvals.history(ctx, campaign_id),
         actions=actions(ctx, campaign),
+        going=await progress.progress(ctx, campaign_id)
+        if campaign.status in ("sending", "paused")
+        else None,
         purpose=purpose(request, campaign),
         panels=await draw(request, "campaign", campaign),
         wrong=wrong,

@@ -8,7 +8,7 @@ from kernel.contracts.errors import Unavailable
 from kernel.contracts.plugins import Job
 from kernel.jobs.progress import progress
 from kernel.models import run as models
-from kernel.pipeline import demotion, digest, undoing
+from kernel.pipeline import demotion, digest, reconcile, undoing
 from kernel.pipeline import run as pipeline
 from kernel.plugboard.parts import Failure, Owned
 from kernel.profiles import requests
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 KERNEL = "kernel"
 TASKS_KEPT_DAYS = 7
 DELIVERIES_KEPT_DAYS = 30
-_CAMPAIGNS = ("propose", "autonomy", "digest")
 _ALWAYS = ("consent", "rights", "tidy")
+_CAMPAIGNS = ("propose", "autonomy", "digest", "reconcile")
 _LEARNING = ("models", "models_fresh")
 
 
@@ -91,6 +91,12 @@ async def _rights(ctx: Context, payload: dict[str, Any]) -> None:
         cast("TenantScope", ctx).core.board.report(failure)
 
 
+async def _reconcile(ctx: Context, payload: dict[str, Any]) -> None:
+    """Hold yesterday's ledger against the providers' books."""
+    scope = cast("TenantScope", ctx)
+    await reconcile.reconcile(scope, reconcile.yesterday(scope))
+
+
 KERNEL_JOBS: dict[str, Owned[Job]] = {
     f"{KERNEL}.{job.name}": Owned(KERNEL, job)
     for job in (
@@ -100,6 +106,7 @@ KERNEL_JOBS: dict[str, Owned[Job]] = {
         Job(name="digest", run=_digest, daily_at="07:30"),
         Job(name="consent", run=_consent, daily_at="04:10", long=True, transaction=False),
         Job(name="rights", run=_rights, daily_at="05:00"),
+        Job(name="reconcile", run=_reconcile, daily_at="05:10", long=True, transaction=False),
         Job(name="tidy", run=_tidy, daily_at="04:20"),
         Job(name="models", run=_models, daily_at="02:30", long=True, transaction=False),
         Job(name="models_fresh", run=_models_fresh, every=900.0, long=True, transaction=False),

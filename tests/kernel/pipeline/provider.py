@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from kernel.sdk import Manifest, Receipt, hookimpl
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime
     from uuid import UUID
 
-    from kernel.sdk import Channel, Context, Outgoing
+    from kernel.sdk import Channel, Context, Difference, Outgoing
 
 MANIFEST = Manifest(
     name="provider",
@@ -33,14 +35,37 @@ class Provider:
         self.behaviour = "accept"
         self.knows = True
         self.accepted: list[UUID] = []
+        self.differences: list[Difference] | None = []
+        self.asked: list[tuple[datetime, datetime]] = []
+        self.retry_at: datetime | None = None
+        self.halt = ""
+        self.hold: asyncio.Event | None = None
+        self.at_once = self.most_at_once = 0
 
     async def send(self, ctx: Context, batch: Sequence[Outgoing]) -> list[Receipt]:
         """Accept, reject, ask for a retry, lose the answer, refuse the connection …"""
-        ids = [message.id for message in batch]
+        self.at_once += 1
+        self.most_at_once = max(self.most_at_once, self.at_once)
+        try:
+            if self.hold is not None:
+                await self.hold.wait()
+            return self._answer([message.id for message in batch])
+        finally:
+            self.at_once -= 1
+
+    def _answer(self, ids: list[UUID]) -> list[Receipt]:
+        if self.halt:
+            return [
+                Receipt(message_id=key, state="rejected", reason="key", halt=self.halt)
+                for key in ids
+            ]
         if self.behaviour == "reject":
             return [Receipt(message_id=key, state="rejected", reason="no such box") for key in ids]
         if self.behaviour == "retry":
-            return [Receipt(message_id=key, state="retry", reason="slow down") for key in ids]
+            return [
+                Receipt(message_id=key, state="retry", reason="slow down", retry_at=self.retry_at)
+                for key in ids
+            ]
         if self.behaviour == "refuse":
             raise ConnectionRefusedError("nothing was taken")
         if self.behaviour == "half":
@@ -60,6 +85,15 @@ class Provider:
             Receipt(message_id=key, state="accepted" if key in self.accepted else "retry")
             for key in message_ids
         ]
+
+    async def reconcile(
+        self, ctx: Context, since: datetime, until: datetime
+    ) -> Sequence[Difference]:
+        """The differences it was given; None: it cannot say."""
+        self.asked.append((since, until))
+        if self.differences is None:
+            raise TimeoutError("no answer")
+        return self.differences
 
 
 PROVIDER = Provider()
