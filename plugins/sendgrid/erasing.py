@@ -61,8 +61,8 @@ async def queue(ctx: Context, customer_id: int) -> int:
     if email is None:
         return 0
     await ctx.db.execute(
-        """INSERT INTO sendgrid_erasure (tenant_id, id, asked_at, next_at, sealed)
-           VALUES ($1, $2, $3, $3, $4)""",
+        """INSERT INTO sendgrid_erasure (tenant_id, id, asked_at, next_at, sealed, how)
+           VALUES ($1, $2, $3, $3, $4, '')""",
         ctx.tenant.id,
         new_id(ctx.now),
         ctx.now,

@@ -67,6 +67,9 @@ class HandOver:
             turn = await self.limiter.enter(self.start + BEGIN)
             if turn is None:
                 self._later(part, "SendGrid takes no more mail just now.")
+            elif self.halt:  # while this one waited for its turn
+                self.limiter.give_back()
+                self._give(part, "retry", self.halt, halt=self.halt)
             else:
                 self._judge(part, await self._post(part, turn))
         self.working -= 1

@@ -43,6 +43,7 @@ WHERE m.tenant_id = $1 AND k.channel = 'sendgrid' AND m.attempted_at >= $2 AND m
   AND (m.state = 'accepted' AND h.kinds IS NULL AND m.accepted_at <= $4
        OR h.requests > 1
        OR m.state NOT IN ('accepted', 'delivered', 'bounced') AND h.kinds IS NOT NULL
+         AND NOT (m.state = 'rejected' AND 'dropped' = ANY(h.kinds))
        OR m.state = 'accepted' AND 'delivered' = ANY(h.kinds))
 ORDER BY m.id LIMIT $5
 """

@@ -13,7 +13,7 @@ SQL = f"""
   tries int NOT NULL DEFAULT 0,
   sealed bytea NOT NULL,
   done_at timestamptz,
-  how text NOT NULL DEFAULT \'\'''', "id")}
+  how text NOT NULL''', "id")}
 CREATE INDEX sendgrid_erasure_due ON sendgrid_erasure (tenant_id, next_at) WHERE done_at IS NULL;
 {tenant_table("sendgrid_import", '''
   list text NOT NULL,
