@@ -62,7 +62,10 @@ class Limiter:
             elif self.under_way >= int(self.width):
                 turn: asyncio.Future[None] = loop.create_future()
                 self._waiting.append(turn)
-                await asyncio.wait((turn,), timeout=until - now)
+                try:
+                    await asyncio.wait((turn,), timeout=until - now)
+                finally:
+                    turn.cancel()  # who no longer waits must not be woken in another's place
             else:
                 break
         self.under_way += 1
