@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from kernel.sdk import Receipt
+from plugins.sendgrid import logs
 from plugins.sendgrid.client import account
 from plugins.sendgrid.handover import HandOver
+from plugins.sendgrid.reconcile import differences
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,14 +34,15 @@ class SendGrid:
         return await HandOver(ctx, who, batch).run()
 
     async def settle(self, ctx: Context, message_ids: Sequence[UUID]) -> Sequence[Receipt]:
-        """Nothing yet."""
-        return ()
+        """Those that SendGrid's own log holds, an hour and more after the attempt."""
+        who = account(ctx)
+        return () if who.problem else await logs.settle(ctx, who, message_ids)
 
     async def reconcile(
         self, ctx: Context, since: datetime, until: datetime
     ) -> Sequence[Difference]:
-        """Nothing yet."""
-        return ()
+        """The ledger beside SendGrid's events and its log."""
+        return await differences(ctx, account(ctx), since, until)
 
 
 SENDGRID = SendGrid()

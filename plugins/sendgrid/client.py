@@ -48,6 +48,11 @@ class Account:
         return f"Account({self.variable}, {self.url}, subuser={self.subuser!r})"
 
     @property
+    def own(self) -> bool:
+        """Whether nobody else's mail goes out by it, so that its lists are this tenant's."""
+        return bool(self.subuser) or self.variable != KEY
+
+    @property
     def identity(self) -> tuple[str, str, str]:
         """What SendGrid counts together: equal for tenants that share key, subuser and host."""
         return (self.url, self.key, self.subuser)

@@ -61,15 +61,22 @@ class HandOver:
     async def _work(self) -> None:
         while self.queue:
             part = self.queue.popleft()
-            if self.halt:
-                self._give(part, "retry", self.halt, halt=self.halt)
+            if self._halted(part):
                 continue
             turn = await self.limiter.enter(self.start + BEGIN)
             if turn is None:
                 self._later(part, "SendGrid takes no more mail just now.")
+            elif self._halted(part):  # while it waited for its turn
+                self.limiter.give_back()
             else:
                 self._judge(part, await self._post(part, turn))
         self.working -= 1
+
+    def _halted(self, part: Sequence[Outgoing]) -> bool:
+        """Whether all sending stops; the part has its receipt then."""
+        if self.halt:
+            self._give(part, "retry", self.halt, halt=self.halt)
+        return bool(self.halt)
 
     async def _post(self, part: Sequence[Outgoing], turn: float) -> Answer:
         status = 0

@@ -62,7 +62,10 @@ class Limiter:
             elif self.under_way >= int(self.width):
                 turn: asyncio.Future[None] = loop.create_future()
                 self._waiting.append(turn)
-                await asyncio.wait((turn,), timeout=until - now)
+                try:
+                    await asyncio.wait((turn,), timeout=until - now)
+                finally:
+                    turn.cancel()  # who no longer waits must not be woken in another's place
             else:
                 break
         self.under_way += 1
@@ -75,11 +78,10 @@ class Limiter:
     def leave(self, began: float, status: int, headers: Mapping[str, str], now: datetime) -> None:
         """Give the turn back and learn from the answer; `status` 0: there was none."""
         at = asyncio.get_running_loop().time()
-        self.under_way -= 1
         wait = seconds_to_reset(headers, now)
         left = _number(headers.get("x-ratelimit-remaining"))
         if left is not None and wait is not None:
-            self._left, self._reset = max(0, int(left) - self.under_way), at + wait
+            self._left, self._reset = max(0, int(left) - self.under_way + 1), at + wait
         if status == 429:
             self._slow_down(began, at, wait)
         elif status == 0 or status >= 500:
@@ -93,11 +95,17 @@ class Limiter:
             self.width = min(float(WIDTH), self.width + 1.0 / self.width)
             if self.rate:
                 self.rate += 0.1  # a tenth a second more, each second
-        while self._waiting and self.under_way < int(self.width):
+        self.give_back()
+
+    def give_back(self) -> None:
+        """Give a turn back that was not used, and the next in line theirs."""
+        self.under_way -= 1
+        free = int(self.width) - self.under_way
+        while self._waiting and free > 0:
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
-                break
+                free -= 1
 
     def pause_left(self) -> float:
         """Seconds until it makes sense to ask again; 0 when nothing is known."""

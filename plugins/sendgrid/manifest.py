@@ -23,7 +23,8 @@ class SendGridSettings(Frozen):
         Meta(
             max_length=100,
             description="The SendGrid subuser of this shop: its reputation, statistics and suppressions "
-            "are its own. Empty: the account that the key belongs to.",
+            "are its own. Only with a key of the shop's own; in a shared account, who runs Mailwright "
+            "names it. Empty: the account that the key belongs to.",
         ),
     ] = ""
     group_size: Annotated[
@@ -61,7 +62,7 @@ MANIFEST = Manifest(
     summary="Sends mail by SendGrid, one recipient a request or many, and follows what comes of it.",
     kind="channel",
     settings=SendGridSettings,
-    tables=("sendgrid_event", "sendgrid_count"),
+    tables=("sendgrid_event", "sendgrid_count", "sendgrid_erasure", "sendgrid_import"),
     piccolo_app="plugins.sendgrid.piccolo_app",
     personal_data=True,
     docs="plugins/sendgrid/README.md",

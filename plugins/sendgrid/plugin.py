@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from kernel.sdk import Channel, Context, Erased, Export, Job, hookimpl
+from plugins.sendgrid import erasing, imports, repo
 from plugins.sendgrid import jobs as work
-from plugins.sendgrid import repo
 from plugins.sendgrid.channel import SENDGRID
 from plugins.sendgrid.manifest import MANIFEST
 from plugins.sendgrid.routes import take_events
@@ -23,10 +23,15 @@ def channels() -> Sequence[Channel]:
 
 @hookimpl
 def jobs() -> Sequence[Job]:
-    """Events are folded soon after they came, and removed when they are old."""
+    """Events are folded soon after they came, and removed when they are old. Who was erased here is
+    erased there; who left there is let alone here.
+    """
+    long = {"long": True, "transaction": False}
     return (
         Job(name="fold", run=work.fold_events, every=60.0, transaction=False),
-        Job(name="tidy", run=work.tidy, daily_at="03:20", long=True, transaction=False),
+        Job(name="tidy", run=work.tidy, daily_at="03:20", **long),
+        Job(name="erase", run=erasing.erase, every=600.0, transaction=False),
+        Job(name="suppressions", run=imports.suppressions, daily_at="04:30", **long),
     )
 
 
@@ -38,11 +43,17 @@ def public_routes() -> Sequence[Any]:
 
 @hookimpl
 async def export_customer(ctx: Context, customer_id: int) -> Export:
-    """What SendGrid told of the mails to this customer."""
+    """What SendGrid told of the mails to this customer. An address that waits to be erased at SendGrid
+    is encrypted, and stays out.
+    """
     return await repo.export(ctx, customer_id)
 
 
 @hookimpl
 async def erase_customer(ctx: Context, customer_id: int) -> Erased:
-    """Empties what SendGrid wrote of this customer; what became of each mail stays counted."""
-    return await repo.erase(ctx, customer_id)
+    """Has SendGrid erase the customer too, and empties what it wrote of them; what became of each mail
+    stays counted.
+    """
+    queued = await erasing.queue(ctx, customer_id)
+    emptied = await repo.erase(ctx, customer_id)
+    return Erased(rows=queued + emptied.rows)

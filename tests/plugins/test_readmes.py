@@ -28,6 +28,7 @@ ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
         "compliance",
         "cadence",
         "outbox",
+        "sendgrid",
         "affinity",
         "churn",
         "rfm",
