@@ -12,13 +12,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from kernel.sdk import Heard, Outcome, heard, record_outcomes
-from plugins.sendgrid import matching, repo, suppressing
+from kernel.sdk import Heard, Outcome, heard, record_outcomes, set_consents, suppress
+from plugins.sendgrid import matching, repo
 from plugins.sendgrid.events import MALFORMED, decoded
-from plugins.sendgrid.states import Fate, Seen, fate, suppression
+from plugins.sendgrid.states import Fate, Reason, Seen, fate, suppression
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from kernel.sdk import Context
     from plugins.sendgrid.matching import Match
@@ -109,19 +110,24 @@ async def _suppress(ctx: Context, events: Sequence[Any], matches: Mapping[str, M
     if not ending:
         return
     known = await matching.customers(ctx, list({one["email"] for one, _ in ending}))
-    left = []
+    gone: dict[tuple[str, Reason], UUID | None] = {}
+    left: dict[int, datetime] = {}
     for one, reason in ending:
         match = matches.get(one["event_id"])
         if match is None and (_stranger(one) or one["email"] not in known):
             continue  # of another tenant, or of nobody we know
-        email = one["email"] or (match.email if match else None)
-        if email:
-            message_id = match.message_id if match else None
-            await suppressing.suppress(ctx, email, reason, message_id)
         customer_id = match.customer_id if match else known[one["email"]]
+        if email := one["email"] or (match.email if match else None):
+            gone.setdefault((email, reason), match.message_id if match else None)
         if reason != "bounced":
-            left.append((customer_id, one["at"]))
-    await suppressing.leave(ctx, left)
+            left[customer_id] = max(left.get(customer_id, one["at"]), one["at"])
+    # By address: each locks its customer, and nobody should wait in a circle.
+    for (email, reason), message_id in sorted(gone.items(), key=lambda item: item[0]):
+        await suppress(ctx, email, reason, message_id)
+    if left:
+        await set_consents(
+            ctx, [(one, "unsubscribed", "sendgrid", at) for one, at in sorted(left.items())]
+        )
 
 
 async def _tell(ctx: Context, events: Sequence[Any], matches: Mapping[str, Match]) -> None:
