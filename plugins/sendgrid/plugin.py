@@ -5,13 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kernel.sdk import Context, Erased, Export, Job, hookimpl
+from kernel.sdk import Context, Erased, Export, Job, Panel, hookimpl
 from plugins.sendgrid import jobs as work
-from plugins.sendgrid import repo
+from plugins.sendgrid import panels, repo
+from plugins.sendgrid.admin import events_page
 from plugins.sendgrid.manifest import MANIFEST
 from plugins.sendgrid.routes import take_events
 
-__all__ = ["MANIFEST", "erase_customer", "export_customer", "jobs", "public_routes"]
+__all__ = [
+    "MANIFEST",
+    "admin_panels",
+    "erase_customer",
+    "export_customer",
+    "jobs",
+    "public_routes",
+    "routes",
+]
 
 
 @hookimpl
@@ -27,6 +36,18 @@ def jobs() -> Sequence[Job]:
 def public_routes() -> Sequence[Any]:
     """Where SendGrid posts its events."""
     return (take_events,)
+
+
+@hookimpl
+def routes() -> Sequence[Any]:
+    """The page of the events."""
+    return (events_page,)
+
+
+@hookimpl
+def admin_panels() -> Sequence[Panel]:
+    """What was told of a message."""
+    return (panels.EVENTS,)
 
 
 @hookimpl
