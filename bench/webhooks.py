@@ -28,10 +28,12 @@ from litestar import Litestar, Request, Response, post
 
 from bench.support import bench_core, run, table
 from kernel.contracts.base import new_id
+from kernel.db.uow import Pool
 from kernel.plugboard.board import build_plugboard
 from kernel.runtime.server import serve
 from kernel.runtime.settings import load_settings
 from kernel.tenancy.core import Core, Links
+from kernel.testing.clock import TurnedClock
 from kernel.testing.seed import add_customers
 from kernel.web.app import create_app
 from plugins.sendgrid import events
@@ -56,17 +58,24 @@ async def bare(request: Request[Any, Any, Any]) -> Response[None]:
     return Response(None, status_code=204)
 
 
+async def opened(url: str) -> Core:
+    """A Core on the database of the benchmark, in another process."""
+    pool = await Pool(url, size=8).open()
+    links = Links(base_url="https://mail.example.com", secret="b" * 40)
+    return Core(pool=pool, board=build_plugboard(), links=links, clock=TurnedClock())
+
+
+async def fold_here(url: str) -> None:
+    """What a worker does with the events, until it is ended."""
+    await folder(await opened(url), lambda: False)
+
+
 async def serve_here(url: str, port: int) -> None:
     """The web server; on an empty `url` the bare one."""
     settings = load_settings({"MAILWRIGHT_PORT": str(port), "MAILWRIGHT_SECRET": "b" * 40})
     if not url:
         return await serve(Litestar([bare], openapi_config=None), settings, asyncio.Event())
-    from kernel.db.uow import Pool
-
-    pool = await Pool(url, size=8).open()
-    links = Links(base_url="https://mail.example.com", secret="b" * 40)
-    core = Core(pool=pool, board=build_plugboard(), links=links)
-    return await serve(create_app(core), settings, asyncio.Event())
+    return await serve(create_app(await opened(url)), settings, asyncio.Event())
 
 
 async def main() -> None:
@@ -271,8 +280,9 @@ async def steady(
         waits.append(time.perf_counter() - due)
         lanes.put_nowait(lane)
 
-    done = asyncio.Event()
-    folding = asyncio.create_task(folder(core, done.is_set))
+    folding = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.webhooks", "--fold", core.pool.url
+    )
     begun, sent, tasks = time.perf_counter(), 0, []
     for raw, n in given:
         due = begun + sent / RATE
@@ -280,8 +290,9 @@ async def steady(
         tasks.append(asyncio.create_task(one(raw, due)))
         sent += n
     await asyncio.gather(*tasks)
-    done.set()
-    await folding
+    await folder(core, lambda: True)
+    folding.terminate()
+    await folding.wait()
     return sent, time.perf_counter() - begun, waits
 
 
@@ -333,5 +344,7 @@ async def value(core: Core, sql: str) -> Any:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
         asyncio.run(serve_here(sys.argv[2], int(sys.argv[3])))
+    elif sys.argv[1:2] == ["--fold"]:
+        asyncio.run(fold_here(sys.argv[2]))
     else:
         run(main)

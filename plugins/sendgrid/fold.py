@@ -33,8 +33,14 @@ LONGEST = 300
 """Characters of a reason that are kept."""
 _ADDRESS = re.compile(r"""[^\s<>"'(),;:]+@[^\s<>"'(),;:]+""")
 
+SETTLED = {
+    "rejected": ("rejected", "delivered", "bounced"),
+    **dict.fromkeys(("accepted", "delivered", "bounced"), ("accepted", "delivered", "bounced")),
+}
+"""Fate -> the states of the ledger in which it says nothing new of whether SendGrid has the message."""
+
 _LOCK = """
-SELECT id FROM pipeline_message WHERE tenant_id = $1 AND id = ANY($2::uuid[])
+SELECT id, state FROM pipeline_message WHERE tenant_id = $1 AND id = ANY($2::uuid[])
 FOR NO KEY UPDATE SKIP LOCKED
 """
 
@@ -51,14 +57,14 @@ async def fold(ctx: Context, limit: int = BATCH) -> int:
     events = [one for one in picked if one["event_id"] not in set(busy)]
     await _settle(ctx, events, matches)
     await _suppress(ctx, events, matches)
-    await _tell(ctx, [one for one in events if one["event_id"] in matches], matches)
+    await _tell(ctx, [one for one in events if one["event_id"] in matches], matches, free)
     return len(picked)
 
 
-async def _lock(ctx: Context, ids: set[UUID]) -> set[UUID]:
-    """Those of the messages that nobody else changes now, held: two folds see each other's events."""
+async def _lock(ctx: Context, ids: set[UUID]) -> dict[UUID, str]:
+    """The states of those messages that nobody else changes now, held: two folds see each other's events."""
     rows = await ctx.db.fetch(_LOCK, ctx.tenant.id, list(ids)) if ids else []
-    return {row["id"] for row in rows}
+    return {row["id"]: row["state"] for row in rows}
 
 
 async def _settle(ctx: Context, events: Sequence[Any], matches: Mapping[str, Match]) -> None:
@@ -105,7 +111,7 @@ async def _suppress(ctx: Context, events: Sequence[Any], matches: Mapping[str, M
         (one, reason)
         for one in events
         if (not one["tries"] or one["event_id"] in matches)
-        and (reason := suppression(one["kind"], _reason(one)))
+        and (reason := suppression(one["kind"], _reason(one) if one["kind"] == "dropped" else ""))
     ]
     if not ending:
         return
@@ -130,7 +136,12 @@ async def _suppress(ctx: Context, events: Sequence[Any], matches: Mapping[str, M
         )
 
 
-async def _tell(ctx: Context, events: Sequence[Any], matches: Mapping[str, Match]) -> None:
+async def _tell(
+    ctx: Context,
+    events: Sequence[Any],
+    matches: Mapping[str, Match],
+    states: Mapping[UUID, str],
+) -> None:
     """Bring the ledger to what is known now of each message that these events are about."""
     about: dict[UUID, list[Any]] = defaultdict(list)
     for one in events:
@@ -141,7 +152,12 @@ async def _tell(ctx: Context, events: Sequence[Any], matches: Mapping[str, Match
         history[row["message_id"]].append(seen)
     people = {one.message_id: one.customer_id for one in matches.values()}
     fates = {message_id: fate(history[message_id]) for message_id in about}
-    told = [one for key, new in about.items() if (one := _heard(key, fates[key], new))]
+    told = [
+        one
+        for key, new in about.items()
+        if states[key] not in SETTLED.get(fates[key].state, ())
+        if (one := _heard(key, fates[key], new))
+    ]
     await heard(ctx, told)
     outcomes = [
         outcome
