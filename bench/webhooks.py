@@ -146,6 +146,10 @@ async def prepared(core: Core, size: int) -> list[Any]:
                FROM profiles_customer""",
             campaign,
         )
+    # As autovacuum would have done in a shop that sends.
+    async with core.pool.unit_of_work(role=None) as unit:
+        await unit.execute("ANALYZE pipeline_message, profiles_customer")
+    async with core.tenant_scope("bench") as ctx:
         return await ctx.db.fetch(
             "SELECT m.id, c.email FROM pipeline_message m JOIN profiles_customer c "
             "ON c.id = m.customer_id ORDER BY c.id"
