@@ -12,13 +12,14 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from kernel.sdk import Heard, Outcome, heard, record_outcomes
-from plugins.sendgrid import matching, repo, suppressing
+from kernel.sdk import Heard, Outcome, heard, record_outcomes, set_consents, suppress
+from plugins.sendgrid import matching, repo
 from plugins.sendgrid.events import MALFORMED, decoded
-from plugins.sendgrid.states import Fate, Seen, fate, suppression
+from plugins.sendgrid.states import Fate, Reason, Seen, fate, suppression
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from kernel.sdk import Context
     from plugins.sendgrid.matching import Match
@@ -32,8 +33,14 @@ LONGEST = 300
 """Characters of a reason that are kept."""
 _ADDRESS = re.compile(r"""[^\s<>"'(),;:]+@[^\s<>"'(),;:]+""")
 
+SETTLED = {
+    "rejected": ("rejected", "delivered", "bounced"),
+    **dict.fromkeys(("accepted", "delivered", "bounced"), ("accepted", "delivered", "bounced")),
+}
+"""Fate -> the states of the ledger in which it says nothing new of whether SendGrid has the message."""
+
 _LOCK = """
-SELECT id FROM pipeline_message WHERE tenant_id = $1 AND id = ANY($2::uuid[])
+SELECT id, state FROM pipeline_message WHERE tenant_id = $1 AND id = ANY($2::uuid[])
 FOR NO KEY UPDATE SKIP LOCKED
 """
 
@@ -50,14 +57,14 @@ async def fold(ctx: Context, limit: int = BATCH) -> int:
     events = [one for one in picked if one["event_id"] not in set(busy)]
     await _settle(ctx, events, matches)
     await _suppress(ctx, events, matches)
-    await _tell(ctx, [one for one in events if one["event_id"] in matches], matches)
+    await _tell(ctx, [one for one in events if one["event_id"] in matches], matches, free)
     return len(picked)
 
 
-async def _lock(ctx: Context, ids: set[UUID]) -> set[UUID]:
-    """Those of the messages that nobody else changes now, held: two folds see each other's events."""
+async def _lock(ctx: Context, ids: set[UUID]) -> dict[UUID, str]:
+    """The states of those messages that nobody else changes now, held: two folds see each other's events."""
     rows = await ctx.db.fetch(_LOCK, ctx.tenant.id, list(ids)) if ids else []
-    return {row["id"] for row in rows}
+    return {row["id"]: row["state"] for row in rows}
 
 
 async def _settle(ctx: Context, events: Sequence[Any], matches: Mapping[str, Match]) -> None:
@@ -104,27 +111,37 @@ async def _suppress(ctx: Context, events: Sequence[Any], matches: Mapping[str, M
         (one, reason)
         for one in events
         if (not one["tries"] or one["event_id"] in matches)
-        and (reason := suppression(one["kind"], _reason(one)))
+        and (reason := suppression(one["kind"], _reason(one) if one["kind"] == "dropped" else ""))
     ]
     if not ending:
         return
     known = await matching.customers(ctx, list({one["email"] for one, _ in ending}))
-    left = []
+    gone: dict[tuple[str, Reason], UUID | None] = {}
+    left: dict[int, datetime] = {}
     for one, reason in ending:
         match = matches.get(one["event_id"])
         if match is None and (_stranger(one) or one["email"] not in known):
             continue  # of another tenant, or of nobody we know
-        email = one["email"] or (match.email if match else None)
-        if email:
-            message_id = match.message_id if match else None
-            await suppressing.suppress(ctx, email, reason, message_id)
         customer_id = match.customer_id if match else known[one["email"]]
+        if email := one["email"] or (match.email if match else None):
+            gone.setdefault((email, reason), match.message_id if match else None)
         if reason != "bounced":
-            left.append((customer_id, one["at"]))
-    await suppressing.leave(ctx, left)
+            left[customer_id] = max(left.get(customer_id, one["at"]), one["at"])
+    # By address: each locks its customer, and nobody should wait in a circle.
+    for (email, reason), message_id in sorted(gone.items(), key=lambda item: item[0]):
+        await suppress(ctx, email, reason, message_id)
+    if left:
+        await set_consents(
+            ctx, [(one, "unsubscribed", "sendgrid", at) for one, at in sorted(left.items())]
+        )
 
 
-async def _tell(ctx: Context, events: Sequence[Any], matches: Mapping[str, Match]) -> None:
+async def _tell(
+    ctx: Context,
+    events: Sequence[Any],
+    matches: Mapping[str, Match],
+    states: Mapping[UUID, str],
+) -> None:
     """Bring the ledger to what is known now of each message that these events are about."""
     about: dict[UUID, list[Any]] = defaultdict(list)
     for one in events:
@@ -135,7 +152,12 @@ async def _tell(ctx: Context, events: Sequence[Any], matches: Mapping[str, Match
         history[row["message_id"]].append(seen)
     people = {one.message_id: one.customer_id for one in matches.values()}
     fates = {message_id: fate(history[message_id]) for message_id in about}
-    told = [one for key, new in about.items() if (one := _heard(key, fates[key], new))]
+    told = [
+        one
+        for key, new in about.items()
+        if states[key] not in SETTLED.get(fates[key].state, ())
+        if (one := _heard(key, fates[key], new))
+    ]
     await heard(ctx, told)
     outcomes = [
         outcome

@@ -5,14 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kernel.sdk import Channel, Context, Erased, Export, Job, hookimpl
-from plugins.sendgrid import erasing, imports, repo
+from kernel.sdk import Channel, Context, Erased, Export, Job, Panel, hookimpl
+from plugins.sendgrid import erasing, imports, panels, repo
 from plugins.sendgrid import jobs as work
+from plugins.sendgrid.admin import events_page
 from plugins.sendgrid.channel import SENDGRID
 from plugins.sendgrid.manifest import MANIFEST
 from plugins.sendgrid.routes import take_events
 
-__all__ = ["MANIFEST", "channels", "erase_customer", "export_customer", "jobs", "public_routes"]
+__all__ = [
+    "MANIFEST",
+    "admin_panels",
+    "channels",
+    "erase_customer",
+    "export_customer",
+    "jobs",
+    "public_routes",
+    "routes",
+]
 
 
 @hookimpl
@@ -39,6 +49,18 @@ def jobs() -> Sequence[Job]:
 def public_routes() -> Sequence[Any]:
     """Where SendGrid posts its events."""
     return (take_events,)
+
+
+@hookimpl
+def routes() -> Sequence[Any]:
+    """The page of the events."""
+    return (events_page,)
+
+
+@hookimpl
+def admin_panels() -> Sequence[Panel]:
+    """What was told of a message."""
+    return (panels.EVENTS,)
 
 
 @hookimpl

@@ -32,7 +32,7 @@ WHERE tenant_id = $1 AND due_at <= $2 ORDER BY due_at LIMIT $3 FOR UPDATE SKIP L
 _SETTLE = """
 UPDATE sendgrid_event e SET message_id = r.message_id, how = r.how, due_at = NULL
 FROM unnest($2::text[], $3::uuid[], $4::text[]) r (event_id, message_id, how)
-WHERE e.tenant_id = $1 AND e.event_id = r.event_id
+WHERE e.tenant_id = $1 AND e.event_id = r.event_id AND e.event_id = ANY($2::text[])
 """
 _WAIT = """
 UPDATE sendgrid_event e SET due_at = $3, tries = e.tries + $4
