@@ -44,6 +44,10 @@ class Cache:
             self._ids.move_to_end(key)
         return found
 
+    def clear(self) -> None:
+        """Forget all: the database is another one."""
+        self._ids.clear()
+
     async def keep(self, ids: dict[bytes, int]) -> None:
         """Remember these."""
         self._ids.update(ids)

@@ -40,6 +40,11 @@ async def url_of(ctx: Context, link_id: int) -> str | None:
     return url
 
 
+def forget_urls() -> None:
+    """Forget all: the database is another one."""
+    _URLS.clear()
+
+
 async def export(ctx: Context, customer_id: int) -> Export:
     """All hits on the mails of a customer, and the orders counted for them."""
     hits = await ctx.db.fetch(
@@ -70,8 +75,8 @@ async def erase(ctx: Context, customer_id: int) -> Erased:
     for sql in (
         f"DELETE FROM tracking_hit WHERE tenant_id = $1 AND verdict = '' AND {_OF}",
         f"UPDATE tracking_hit SET message_id = NULL, customer_id = NULL WHERE tenant_id = $1 AND {_OF}",
-        "DELETE FROM tracking_order WHERE tenant_id = $1 AND NOT settled AND order_id IN "
-        "(SELECT id FROM profiles_order WHERE tenant_id = $1 AND customer_id = $2)",
+        """DELETE FROM tracking_order WHERE tenant_id = $1 AND NOT settled AND order_id IN
+           (SELECT id FROM profiles_order WHERE tenant_id = $1 AND customer_id = $2)""",
         f"UPDATE tracking_order SET message_id = NULL WHERE tenant_id = $1 AND {_OF}",
     ):
         tag = await ctx.db.execute(sql, ctx.tenant.id, customer_id)
