@@ -34,6 +34,7 @@ ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
         "rfm",
         "discounts",
         "claude",
+        "tracking",
     ],
 )
 def test_readme_is_true(board: Plugboard, name: str) -> None:

@@ -1,0 +1,1 @@
+"""Links that are counted, scanners told apart, orders after clicks."""

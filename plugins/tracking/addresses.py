@@ -1,0 +1,35 @@
+"""Where a link leads in the end: the address as it was meant, with utm_ parameters added."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+
+LONGEST = 2000
+SAFE = "/#%[]=:;$&()+,!?*@'~"
+
+
+def destination(url: str, utm: Mapping[str, str]) -> str | None:
+    """The address to go to, or None where it is none that we would send anybody to.
+
+    Only http and https, with a host and without a password. What the query holds stays as it is, an
+    utm_ parameter that is there already too; the fragment stays last.
+    """
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+        ascii_host = (host or "").encode("idna").decode() if host and not host.isascii() else host
+    except (ValueError, UnicodeError):
+        return None
+    if parts.scheme.lower() not in ("http", "https") or not ascii_host or "@" in parts.netloc:
+        return None
+    if any(char.isspace() or ord(char) < 32 or char == "\\" for char in url):
+        return None
+    there = {name for name, _ in parse_qsl(parts.query, keep_blank_values=True)}
+    added = urlencode({name: value for name, value in utm.items() if value and name not in there})
+    query = "&".join(part for part in (parts.query, added) if part)
+    netloc = ascii_host if ":" not in ascii_host else f"[{ascii_host}]"
+    netloc += f":{port}" if port else ""
+    final = urlunsplit((parts.scheme.lower(), netloc, parts.path, query, parts.fragment))
+    final = quote(final, safe=SAFE)
+    return final if len(final) <= LONGEST else None
