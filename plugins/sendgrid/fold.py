@@ -39,6 +39,9 @@ SETTLED = {
 }
 """Fate -> the states of the ledger in which it says nothing new of whether SendGrid has the message."""
 
+PROOFS = frozenset(("processed", "deferred", "open", "machine_open", "click"))
+"""Kinds that prove that SendGrid has the message, and nothing more."""
+
 _LOCK = """
 SELECT id, state FROM pipeline_message WHERE tenant_id = $1 AND id = ANY($2::uuid[])
 FOR NO KEY UPDATE SKIP LOCKED
@@ -146,6 +149,8 @@ async def _tell(
     about: dict[UUID, list[Any]] = defaultdict(list)
     for one in events:
         about[matches[one["event_id"]].message_id].append(one)
+    for key in [key for key, new in about.items() if _tells_nothing(states[key], new)]:
+        del about[key]
     history: dict[UUID, list[Seen]] = defaultdict(list)
     for row in await repo.histories(ctx, list(about)):
         seen = Seen(event_id=row["event_id"], kind=row["kind"], at=row["at"])
@@ -165,6 +170,11 @@ async def _tell(
         for outcome in _outcomes(key, people[key], fates[key], new)
     ]
     await record_outcomes(ctx, outcomes)
+
+
+def _tells_nothing(state: str, new: Sequence[Any]) -> bool:
+    """Whether events prove only what the ledger says already: most do, and cost no look at the others."""
+    return state in SETTLED["accepted"] and all(one["kind"] in PROOFS for one in new)
 
 
 def _heard(message_id: UUID, now: Fate, new: Sequence[Any]) -> Heard | None:
