@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from litestar.enums import ScopeType
+
 if TYPE_CHECKING:
     from litestar.types import ASGIApp, Receive, Scope, Send
 
@@ -59,7 +61,7 @@ def link_hosts(core: Core, app: ASGIApp) -> ASGIApp:
     short = core.board.short_paths
 
     async def served(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] == ScopeType.HTTP:
             named = {host_of(value) for name, value in scope["headers"] if name == b"host"}
             owners = {host: await hosts.tenant_of(host) for host in sorted(named)}
             tenant = next((owner for owner in owners.values() if owner), None)
