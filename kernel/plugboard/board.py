@@ -39,6 +39,7 @@ class Plugboard(Dispatcher):
         self.models = registries.models
         self.routes = registries.routes
         self.public_routes = registries.public_routes
+        self.short_paths = registries.short_paths
         self.piccolo_apps = tuple(
             plugin.manifest.piccolo_app
             for plugin in plugins.values()

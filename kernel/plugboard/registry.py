@@ -42,6 +42,8 @@ class Registries:
     models: dict[str, Owned[Model]] = field(default_factory=dict)
     routes: tuple[Owned[Any], ...] = ()
     public_routes: tuple[Owned[Any], ...] = ()
+    short_paths: dict[str, str] = field(default_factory=dict)
+    """First segment of a public route -> plugin: the paths on a tenant's own host for links."""
 
 
 def declare(plugins: dict[str, Plugin], plans: Plans) -> tuple[Registries, list[str]]:
@@ -65,6 +67,7 @@ def declare(plugins: dict[str, Plugin], plans: Plans) -> tuple[Registries, list[
         if hook.endswith("routes"):
             once = {id(owned.value): owned for owned in registry.values()}
             setattr(found, attribute, tuple(once.values()))
+    problems += _shorten(found)
     problems += [
         f"{owned.plugin}: subscriptions: `{name}` waits for {owned.value.event.__name__}, "
         "which no plugin declares with event_types"
@@ -73,6 +76,17 @@ def declare(plugins: dict[str, Plugin], plans: Plans) -> tuple[Registries, list[
         is not owned.value.event
     ]
     return found, problems
+
+
+def _shorten(found: Registries) -> Problems:
+    """Fills `short_paths`. A route that begins with nothing, or with a parameter, has none."""
+    for owned in found.public_routes:
+        for path in sorted(owned.value.paths or {"/"}):
+            first = path.lstrip("/").partition("/")[0]
+            if not first or "{" in first:
+                continue
+            if (other := found.short_paths.setdefault(first, owned.plugin)) != owned.plugin:
+                yield f"{owned.plugin}: public_routes: `/{first}` is already {other}'s"
 
 
 def _declared(

@@ -116,6 +116,7 @@ def read(folder: Path, board: Plugboard) -> tuple[Configuration, list[Problem]]:
     resellers: dict[str, ResellerFile] = {}
     tenants: dict[str, Shop] = {}
     homes: dict[str, str] = {}
+    hosts: dict[str, str] = {}
     problems: list[Problem] = []
     for home in _folders(folder):
         path = home / "reseller.toml"
@@ -143,6 +144,11 @@ def read(folder: Path, board: Plugboard) -> tuple[Configuration, list[Problem]]:
             if not faults:
                 file = msgspec.convert(raw.data, TenantFile)
                 tenants[shop.name] = Shop(reseller_id=home.name, file=file)
+                host = file.sender.link_host
+                if host and (other := hosts.setdefault(host, shop.name)) != shop.name:
+                    text = f"`{host}` is already the host of `{other}`. Each shop needs its own."
+                    faults = [Fault(path="sender.link_host", message=text)]
+                    problems += raw.problems(faults)
     return Configuration(resellers=resellers, tenants=tenants), problems
 
 

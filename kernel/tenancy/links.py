@@ -54,7 +54,21 @@ def verify(ctx: Context, purpose: str, token: str) -> bytes:
 
 
 def public_url(ctx: Context, plugin: str, path: str) -> str:
-    """The address of a plugin's public route, e.g. `public_url(ctx, "compliance", "u/TOKEN")`."""
+    """The address of a plugin's public route, e.g. `public_url(ctx, "compliance", "u/TOKEN")`: on the
+    tenant's own host for links, where it has one.
+    """
+    host, path = ctx.tenant.sender.link_host, path.lstrip("/")
+    if host and _short(ctx, plugin, path):
+        return f"https://{host}/{path}"
+    return _long(ctx, plugin, path)
+
+
+def _short(ctx: Context, plugin: str, path: str) -> bool:
+    found: dict[str, str] = ctx.core.board.short_paths  # type: ignore[attr-defined]
+    return found.get(path.partition("/")[0]) == plugin
+
+
+def _long(ctx: Context, plugin: str, path: str) -> str:
     return f"{_links(ctx).base_url.rstrip('/')}/t/{ctx.tenant.id}/{plugin}/{path.lstrip('/')}"
 
 
@@ -67,9 +81,14 @@ def seal(ctx: Context, purpose: str, value: bytes) -> bytes:
 
 
 def is_ours(ctx: Context, url: str, plugin: str, path: str) -> bool:
-    """Whether `url` is a public address of ours below `path`, by https in production."""
+    """Whether `url` is a public address of ours below `path`, by https in production. Those made before
+    the tenant had a host of its own stay ours.
+    """
     safe = url.startswith("https://") or not ctx.core.production  # type: ignore[attr-defined]
-    return bool(safe and url.startswith(public_url(ctx, plugin, path)))
+    return bool(
+        safe
+        and url.startswith((public_url(ctx, plugin, path), _long(ctx, plugin, path.lstrip("/"))))
+    )
 
 
 def _mac(links: Links, tenant: str, purpose: str, value: bytes) -> bytes:

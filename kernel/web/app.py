@@ -14,6 +14,7 @@ from kernel.contracts.errors import KernelError
 from kernel.web import auth, health, mounting, templating
 from kernel.web.errors import answer
 from kernel.web.headers import guard_headers
+from kernel.web.hosts import link_hosts
 from kernel.web.static import StaticFiles
 
 if TYPE_CHECKING:
@@ -52,4 +53,5 @@ def create_app(core: Core, *, frame_ancestors: str = "'self'") -> Litestar:
         )
         app.state.core = core
         mounting.mount(app, core.board)
+    app.asgi_handler = link_hosts(core, app.asgi_handler)
     return app

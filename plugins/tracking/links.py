@@ -60,7 +60,10 @@ async def rewrite(
 ) -> Sequence[MailLinks]:
     """The links of each mail, in order: with utm_ parameters, and counted where that is allowed."""
     settings = ctx.settings(TrackingSettings)
-    ours = public_url(ctx, "tracking", "").removesuffix("tracking/")
+    ours = (
+        public_url(ctx, "tracking", "").removesuffix("tracking/"),
+        public_url(ctx, "tracking", "c/").removesuffix("c/"),
+    )
     finals: dict[tuple[str, str, str], str | None] = {}
 
     def final(message: Outgoing, url: str) -> str | None:
