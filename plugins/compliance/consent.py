@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kernel.sdk import Suppressed, Verdict
+from plugins.compliance.laws import law_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -93,9 +94,10 @@ def _lifted(person: Recipient, listed: Suppressed) -> bool:
 def _soft_opt_in(rules: ComplianceSettings, person: Recipient, now: datetime) -> bool:
     return (
         rules.soft_opt_in
-        and bool(person.country)
+        and law_of(person.country).existing_customers
         and person.email_consent in ("never", "unknown")
         and person.orders_count > 0
         and person.last_order_at is not None
-        and now - person.last_order_at <= rules.soft_opt_in_months * MONTH
+        and now - person.last_order_at
+        <= min(rules.soft_opt_in_months, law_of(person.country).purchase_months) * MONTH
     )

@@ -256,3 +256,29 @@ async def test_erasing_leaves_a_seal_that_stops_a_later_import(alpha: TenantScop
     assert (await erase_customer(alpha, message.customer_id)).failed == ()
     [verdict] = await compliance_rules(alpha, "plan", [message])
     assert verdict.rule == "compliance.suppression"
+
+
+async def test_no_pixel_without_a_consent_to_be_tracked(alpha: TenantScope) -> None:
+    """ePrivacy Art. 5(3); CNIL 12 March 2026; Garante 284/2026."""
+    [message] = await finished(alpha)
+    assert message.rendered is not None
+    pixel = '<img src="https://x.example.com/o" width="1" height="1" alt=""></body>'
+    tracked = changed(message, html=message.rendered.html.replace("</body>", pixel))
+    for country, consent, allowed in (
+        ("DE", "unknown", False), ("", "unknown", False), ("US", "unknown", True),
+        ("US", "denied", False), ("DE", "granted", True),
+    ):  # fmt: skip
+        person = msgspec.structs.replace(
+            message.recipient, country=country, tracking_consent=consent
+        )
+        fault = mail.fault(alpha, msgspec.structs.replace(tracked, recipient=person))
+        assert (fault is None) == allowed, (country, consent, fault)
+
+
+async def test_a_mail_that_gmail_would_cut_or_without_text_stays(alpha: TenantScope) -> None:
+    """CAN-SPAM 15 USC 7704(a)(5): the opt-out must be there to be read."""
+    [message] = await finished(alpha)
+    assert message.rendered is not None
+    large = message.rendered.html.replace("</body>", "ä" * 52_000 + "</body>")
+    assert "102 KB" in (mail.fault(alpha, changed(message, html=large)) or "")
+    assert "text part" in (mail.fault(alpha, changed(message, text=" ")) or "")
