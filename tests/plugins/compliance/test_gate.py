@@ -18,6 +18,7 @@ from kernel.testing.messages import add_campaign, add_messages, rendered
 from kernel.testing.seed import add_customers
 from plugins.compliance import footer, mail
 from plugins.compliance.plugin import compliance_rules
+from plugins.compliance.unsubscribe import unsubscribe_by_token
 
 if TYPE_CHECKING:
     from kernel.contracts.delivery import Outgoing
@@ -282,3 +283,26 @@ async def test_a_mail_that_gmail_would_cut_or_without_text_stays(alpha: TenantSc
     large = message.rendered.html.replace("</body>", "ä" * 52_000 + "</body>")
     assert "102 KB" in (mail.fault(alpha, changed(message, html=large)) or "")
     assert "text part" in (mail.fault(alpha, changed(message, text=" ")) or "")
+
+
+async def test_the_token_unsubscribes_by_mail_too(core: Core) -> None:
+    """RFC 2369 and CAN-SPAM: an opt-out by reply; the list header holds one https link beside it."""
+    async with core.tenant_scope("alpha") as ctx:
+        await ctx.db.execute(
+            "INSERT INTO tenancy_plugin (tenant_id, plugin, settings) VALUES ('alpha', "
+            """'compliance', '{"unsubscribe_mailbox": "reply.alder.example.com"}')
+            ON CONFLICT (tenant_id, plugin) DO UPDATE SET settings = excluded.settings"""
+        )
+    async with core.tenant_scope("alpha") as ctx:
+        [message] = await finished(ctx)
+        assert message.rendered is not None
+        header = message.rendered.headers["List-Unsubscribe"]
+        token = footer.link(ctx, message).rpartition("/")[2]
+        assert header.endswith(f", <mailto:u+{token}@reply.alder.example.com>")
+        assert mail.fault(ctx, message) is None
+        assert not await unsubscribe_by_token(ctx, "u+forged@reply.alder.example.com")
+        assert await unsubscribe_by_token(ctx, f"u+{token}@reply.alder.example.com")
+        [verdict] = await compliance_rules(ctx, "handover", [message])
+        assert verdict.rule == "compliance.suppression"
+    async with core.tenant_scope("bravo") as ctx:
+        assert not await unsubscribe_by_token(ctx, token)
