@@ -20,6 +20,10 @@ MONTH = timedelta(days=30.44)
 ADDRESS = re.compile(r"""[^\s<>",;:\\()\[\]@]+@(?=[^@]*[^.@]\.[^.@])[^\s<>",;:\\()\[\]@]+""")
 LIFTED_BY_CONSENT = ("unsubscribed", "erased")
 """Reasons that the person's own, later consent overrules. The others stay until someone acts."""
+INQUIRY = re.compile(
+    r"inquiry|enquiry|contact[ _-]?form|back[ _-]?in[ _-]?stock|quote", re.IGNORECASE
+)
+"""Sources that are a question and no subscription."""
 STATES = {
     "unsubscribed": "The customer unsubscribed.",
     "pending": "The customer has not yet confirmed the subscription.",
@@ -48,6 +52,14 @@ def judge(
         if _soft_opt_in(rules, person, now):
             return ALLOWED
         return no("consent", STATES.get(person.email_consent, "Nothing is known about consent."))
+    law = law_of(person.country)
+    if law.inquiry_months and only_asked(person):
+        at = person.consent_at
+        if at is None or now - at > law.inquiry_months * MONTH:
+            months = law.inquiry_months
+            return no(
+                "implied", f"Only asked a question, more than {months} months ago ({law.name})."
+            )
     if person.country.upper() not in rules.lenient_countries and not evident(person):
         where = f"in {person.country}" if person.country else "where the country is unknown"
         return no(
@@ -55,6 +67,11 @@ def judge(
             f"Consent is on record, but not {missing(person)}, which is needed {where}.",
         )
     return ALLOWED
+
+
+def only_asked(person: Recipient) -> bool:
+    """Whether all that is on record is a question to the shop: CASL s. 10(10)(e), not a consent."""
+    return INQUIRY.search(person.consent_source) is not None
 
 
 def no(rule: str, reason: str) -> Verdict:
