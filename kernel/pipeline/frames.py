@@ -62,7 +62,13 @@ async def store(
     board: Plugboard = ctx.core.board  # type: ignore[attr-defined]
     frame = Frame(
         tenant=msgspec.structs.replace(
-            ctx.tenant, clock_at=None, halted_at=None, halted_reason="", plugins={}
+            ctx.tenant,
+            clock_at=None,
+            halted_at=None,
+            halted_reason="",
+            plugins={},
+            # Nobody is held out of what they asked for.
+            holdout_percent=0.0 if kind.transactional else ctx.tenant.holdout_percent,
         ),
         campaign=msgspec.structs.replace(campaign, status="deciding"),
         actions=possible(kind, bool(board.plans("adjust_decisions", ctx.enabled).steps)),

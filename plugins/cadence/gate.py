@@ -40,7 +40,9 @@ async def judge(ctx: Context, stage: str, batch: Sequence[Outgoing]) -> list[Ver
         return verdicts
     hours = Hours.of(rules)
     return [
-        at_night(ctx, hours, message) if verdict is ALLOWED else verdict
+        at_night(ctx, hours, message)
+        if verdict is ALLOWED and not message.transactional
+        else verdict
         for message, verdict in zip(batch, verdicts, strict=True)
     ]
 
@@ -58,6 +60,9 @@ async def too_often(
     seen: Counter[int] = Counter()
     verdicts = []
     for message in batch:
+        if message.transactional:  # asked for: it is neither counted nor capped
+            verdicts.append(ALLOWED)
+            continue
         row = mailed.get(message.customer_id)
         verdict = ALLOWED if row is None else _capped(rules, gap, row["mails"], row["last_at"])
         if verdict is ALLOWED and seen[message.customer_id]:

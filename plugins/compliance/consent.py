@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kernel.sdk import Suppressed, Verdict
+from plugins.compliance.laws import law_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -19,6 +20,10 @@ MONTH = timedelta(days=30.44)
 ADDRESS = re.compile(r"""[^\s<>",;:\\()\[\]@]+@(?=[^@]*[^.@]\.[^.@])[^\s<>",;:\\()\[\]@]+""")
 LIFTED_BY_CONSENT = ("unsubscribed", "erased")
 """Reasons that the person's own, later consent overrules. The others stay until someone acts."""
+INQUIRY = re.compile(
+    r"inquiry|enquiry|contact[ _-]?form|back[ _-]?in[ _-]?stock|quote", re.IGNORECASE
+)
+"""Sources that are a question and no subscription."""
 STATES = {
     "unsubscribed": "The customer unsubscribed.",
     "pending": "The customer has not yet confirmed the subscription.",
@@ -47,6 +52,14 @@ def judge(
         if _soft_opt_in(rules, person, now):
             return ALLOWED
         return no("consent", STATES.get(person.email_consent, "Nothing is known about consent."))
+    law = law_of(person.country)
+    if law.inquiry_months and only_asked(person):
+        at = person.consent_at
+        if at is None or now - at > law.inquiry_months * MONTH:
+            months = law.inquiry_months
+            return no(
+                "implied", f"Only asked a question, more than {months} months ago ({law.name})."
+            )
     if person.country.upper() not in rules.lenient_countries and not evident(person):
         where = f"in {person.country}" if person.country else "where the country is unknown"
         return no(
@@ -54,6 +67,11 @@ def judge(
             f"Consent is on record, but not {missing(person)}, which is needed {where}.",
         )
     return ALLOWED
+
+
+def only_asked(person: Recipient) -> bool:
+    """Whether all that is on record is a question to the shop: CASL s. 10(10)(e), not a consent."""
+    return INQUIRY.search(person.consent_source) is not None
 
 
 def no(rule: str, reason: str) -> Verdict:
@@ -93,9 +111,10 @@ def _lifted(person: Recipient, listed: Suppressed) -> bool:
 def _soft_opt_in(rules: ComplianceSettings, person: Recipient, now: datetime) -> bool:
     return (
         rules.soft_opt_in
-        and bool(person.country)
+        and law_of(person.country).existing_customers
         and person.email_consent in ("never", "unknown")
         and person.orders_count > 0
         and person.last_order_at is not None
-        and now - person.last_order_at <= rules.soft_opt_in_months * MONTH
+        and now - person.last_order_at
+        <= min(rules.soft_opt_in_months, law_of(person.country).purchase_months) * MONTH
     )

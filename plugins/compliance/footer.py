@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from kernel.sdk import MessageVars, public_url, sign
+from plugins.compliance.manifest import ComplianceSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,11 @@ def link(ctx: Context, message: Outgoing) -> str:
     return public_url(ctx, "compliance", PATH + sign(ctx, PURPOSE, message.id.bytes))
 
 
+def mailbox(url: str, host: str) -> str:
+    """`, <mailto:u+TOKEN@host>`: the same token by mail (RFC 2369); empty without a host."""
+    return f", <mailto:u+{url.rpartition('/')[2]}@{host}>" if host else ""
+
+
 def fill(
     ctx: Context, batch: Sequence[Outgoing], values: Sequence[MessageVars]
 ) -> list[MessageVars]:
@@ -45,6 +51,7 @@ def fill(
     tenant = ctx.tenant
     shop = tenant.brand.name or tenant.name
     zone = ZoneInfo(tenant.timezone)
+    host = ctx.settings(ComplianceSettings).unsubscribe_mailbox
     filled = []
     for message, vars_ in zip(batch, values, strict=True):
         url = link(ctx, message)
@@ -59,7 +66,7 @@ def fill(
                 },
                 headers={
                     **vars_.headers,
-                    "List-Unsubscribe": f"<{url}>",
+                    "List-Unsubscribe": f"<{url}>{mailbox(url, host)}",
                     "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
                 },
             )

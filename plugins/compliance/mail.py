@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from kernel.sdk import Forbidden, is_ours, verify
 from plugins.compliance.consent import ALLOWED, no
 from plugins.compliance.footer import PATH, PURPOSE
+from plugins.compliance.laws import law_of
 
 if TYPE_CHECKING:
-    from kernel.sdk import Context, Outgoing, Verdict
+    from kernel.sdk import Context, Outgoing, Recipient, Verdict
 
 ADDRESSES = re.compile(r"<([^<>]*)>")
 REPLY = re.compile(
@@ -25,6 +26,14 @@ HIDDEN = re.compile(
     re.IGNORECASE,
 )
 TAG = re.compile(r"<[^>]*>")
+IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
+PIXEL = re.compile(
+    r"""\s(?:width|height)\s*=\s*["']?[01](?!\d)|(?:width|height)\s*:\s*[01](?:px)?\s*[;"']"""
+    r"|display\s*:\s*none|visibility\s*:\s*hidden",
+    re.IGNORECASE,
+)
+MOST_BYTES = 102 * 1024
+"""Gmail clips what is longer."""
 
 
 def judge(ctx: Context, message: Outgoing) -> Verdict:
@@ -40,6 +49,12 @@ def fault(ctx: Context, message: Outgoing) -> str | None:
         return "The mail was not rendered, so it could not be checked."
     if not rendered.subject.strip():
         return "The subject is empty."
+    if not rendered.text.strip():
+        return "The text part is missing."
+    if too_large(rendered.html):
+        return "The HTML is larger than 102 KB: Gmail would cut it, with the unsubscribe link."
+    if has_pixel(rendered.html) and not may_track(message.recipient):
+        return "The mail holds an open pixel, and the customer did not agree to be tracked."
     if REPLY.match(rendered.subject):
         return "The subject looks like an answer to a mail, which this is not."
     headers = {name.lower(): value for name, value in rendered.headers.items()}
@@ -66,6 +81,23 @@ def fault(ctx: Context, message: Outgoing) -> str | None:
         if line.strip() not in rendered.text:
             return "The text does not show the postal address."
     return None
+
+
+def too_large(page: str) -> bool:
+    """Whether Gmail would clip the page. Counted only where it could be."""
+    return len(page) * 4 > MOST_BYTES and len(page.encode()) > MOST_BYTES
+
+
+def has_pixel(page: str) -> bool:
+    """Whether an image of a pixel, or a hidden one, stands in the page: it can only count opens."""
+    return any(PIXEL.search(image[0]) for image in IMAGE.finditer(page))
+
+
+def may_track(person: Recipient) -> bool:
+    """Whether opens may be tied to this person: ePrivacy Art. 5(3) asks for a consent of its own."""
+    if person.tracking_consent == "unknown":
+        return law_of(person.country).tracking == "opt_out"
+    return person.tracking_consent == "granted"
 
 
 def visible_link(page: str, link: str) -> bool:

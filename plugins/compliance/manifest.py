@@ -38,6 +38,14 @@ class ComplianceSettings(Frozen):
             description="How long after the last order such a customer may be written to.",
         ),
     ] = 24
+    unsubscribe_mailbox: Annotated[
+        str,
+        Meta(
+            pattern=r"^([a-z0-9-]+(\.[a-z0-9-]+)+)?$",
+            description="The host on which replies arrive, such as reply.shop.example. Mails then also "
+            "name an address there that unsubscribes. Empty: by link only.",
+        ),
+    ] = ""
     ignore_unreadable: Annotated[
         bool,
         Meta(

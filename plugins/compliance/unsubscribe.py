@@ -93,6 +93,17 @@ async def unsubscribe(ctx: Context, who: Reader) -> bool:
     return await may_undo(ctx, before["email"], who.message_id)
 
 
+async def unsubscribe_by_token(ctx: Context, token: str) -> bool:
+    """Unsubscribe who wrote to `u+TOKEN@…`, or whose program posted to the link: the same token, for
+    ever. False where it is not one of ours.
+    """
+    who = await reader(ctx, token.removeprefix("u+").partition("@")[0])
+    if who is None:
+        return False
+    await unsubscribe(ctx, who)
+    return True
+
+
 async def resubscribe(ctx: Context, who: Reader) -> bool:
     """Take the unsubscription back; False when there is none that this person may take back."""
     if not who.email or not await unsuppress(ctx, who.email, who.message_id):

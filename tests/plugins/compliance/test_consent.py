@@ -151,3 +151,29 @@ def test_a_later_consent_with_evidence_overrules_what_was_the_persons_own_choice
     assert verdict(person(), listed)[0] == outcome
     assert verdict(person(consent_source=""), listed)[0] == "suppressed"
     assert verdict(person(country="US", consent_at=None), listed)[0] == "suppressed"
+
+
+@pytest.mark.parametrize(
+    ("country", "source", "days", "expected"),
+    [
+        ("CA", "contact form", 150, "allowed"),
+        ("CA", "contact form", 190, "suppressed"),
+        ("CA", "checkout", 2000, "allowed"),
+        ("DE", "contact form", 190, "allowed"),
+    ],
+)
+def test_casl_an_inquiry_counts_for_six_months(
+    country: str, source: str, days: int, expected: str
+) -> None:
+    """CASL s. 10(10)(e): computed at the time of sending. Express consent does not expire."""
+    at = NOW - timedelta(days=days)
+    who = person(country=country, consent_source=source, consent_at=at)
+    assert verdict(who)[0] == expected
+
+
+@pytest.mark.parametrize(("days", "expected"), [(700, "allowed"), (760, "suppressed")])
+def test_casl_a_purchase_counts_for_two_years(days: int, expected: str) -> None:
+    """CASL s. 10(10)(a)."""
+    at = NOW - timedelta(days=days)
+    who = person(country="CA", email_consent="never", orders_count=1, last_order_at=at)
+    assert verdict(who, soft_opt_in=True)[0] == expected

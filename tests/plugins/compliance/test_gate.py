@@ -18,6 +18,7 @@ from kernel.testing.messages import add_campaign, add_messages, rendered
 from kernel.testing.seed import add_customers
 from plugins.compliance import footer, mail
 from plugins.compliance.plugin import compliance_rules
+from plugins.compliance.unsubscribe import unsubscribe_by_token
 
 if TYPE_CHECKING:
     from kernel.contracts.delivery import Outgoing
@@ -256,3 +257,52 @@ async def test_erasing_leaves_a_seal_that_stops_a_later_import(alpha: TenantScop
     assert (await erase_customer(alpha, message.customer_id)).failed == ()
     [verdict] = await compliance_rules(alpha, "plan", [message])
     assert verdict.rule == "compliance.suppression"
+
+
+async def test_no_pixel_without_a_consent_to_be_tracked(alpha: TenantScope) -> None:
+    """ePrivacy Art. 5(3); CNIL 12 March 2026; Garante 284/2026."""
+    [message] = await finished(alpha)
+    assert message.rendered is not None
+    pixel = '<img src="https://x.example.com/o" width="1" height="1" alt=""></body>'
+    tracked = changed(message, html=message.rendered.html.replace("</body>", pixel))
+    for country, consent, allowed in (
+        ("DE", "unknown", False), ("", "unknown", False), ("US", "unknown", True),
+        ("US", "denied", False), ("DE", "granted", True),
+    ):  # fmt: skip
+        person = msgspec.structs.replace(
+            message.recipient, country=country, tracking_consent=consent
+        )
+        fault = mail.fault(alpha, msgspec.structs.replace(tracked, recipient=person))
+        assert (fault is None) == allowed, (country, consent, fault)
+
+
+async def test_a_mail_that_gmail_would_cut_or_without_text_stays(alpha: TenantScope) -> None:
+    """CAN-SPAM 15 USC 7704(a)(5): the opt-out must be there to be read."""
+    [message] = await finished(alpha)
+    assert message.rendered is not None
+    large = message.rendered.html.replace("</body>", "ä" * 52_000 + "</body>")
+    assert "102 KB" in (mail.fault(alpha, changed(message, html=large)) or "")
+    assert "text part" in (mail.fault(alpha, changed(message, text=" ")) or "")
+
+
+async def test_the_token_unsubscribes_by_mail_too(core: Core) -> None:
+    """RFC 2369 and CAN-SPAM: an opt-out by reply; the list header holds one https link beside it."""
+    async with core.tenant_scope("alpha") as ctx:
+        await ctx.db.execute(
+            "INSERT INTO tenancy_plugin (tenant_id, plugin, settings) VALUES ('alpha', "
+            """'compliance', '{"unsubscribe_mailbox": "reply.alder.example.com"}')
+            ON CONFLICT (tenant_id, plugin) DO UPDATE SET settings = excluded.settings"""
+        )
+    async with core.tenant_scope("alpha") as ctx:
+        [message] = await finished(ctx)
+        assert message.rendered is not None
+        header = message.rendered.headers["List-Unsubscribe"]
+        token = footer.link(ctx, message).rpartition("/")[2]
+        assert header.endswith(f", <mailto:u+{token}@reply.alder.example.com>")
+        assert mail.fault(ctx, message) is None
+        assert not await unsubscribe_by_token(ctx, "u+forged@reply.alder.example.com")
+        assert await unsubscribe_by_token(ctx, f"u+{token}@reply.alder.example.com")
+        [verdict] = await compliance_rules(ctx, "handover", [message])
+        assert verdict.rule == "compliance.suppression"
+    async with core.tenant_scope("bravo") as ctx:
+        assert not await unsubscribe_by_token(ctx, token)
