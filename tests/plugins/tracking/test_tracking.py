@@ -184,6 +184,20 @@ async def test_five_hundred_mails_store_an_address_once(core: Core) -> None:
     assert len(await content(core, "SELECT id FROM tracking_link")) == 1
 
 
+async def test_the_kernel_asks_by_the_hook_mail_links(core: Core) -> None:
+    message, _ = await mail(core)
+    async with core.tenant_scope("alpha") as ctx:
+        [made] = await core.board.chain(
+            "mail_links",
+            ctx.enabled,
+            "links",
+            [MailLinks(links={"link": SHOP})],
+            ctx=ctx,
+            batch=[message],
+        )
+    assert "/tracking/c/" in made.links["link"]
+
+
 async def test_transactional_mail_is_left_alone(core: Core) -> None:
     message, _ = await mail(core)
     given_links = MailLinks(links={"link": SHOP})
