@@ -149,9 +149,13 @@ class FakeSendGrid:
     def add_rule(self, rule: Rule, when: Callable[[Any], bool] | None = None) -> Rule:
         """A rule as it comes over HTTP."""
         if rule.kind == "refused":
-            asyncio.run_coroutine_threadsafe(self._server.refuse(), self._loop)
+            asyncio.run_coroutine_threadsafe(self.refuse(), self._loop)
             return rule
         return self.faults.add(rule, when)
+
+    async def refuse(self) -> None:
+        """No connection at all from now on, and the open ones are cut, until `recover()`."""
+        await self._server.refuse()
 
     async def recover(self) -> None:
         """Nothing fails any more."""
