@@ -18,6 +18,8 @@ from threading import Event
 from types import TracebackType
 from typing import Any
 
+import msgspec
+
 from kernel.tenancy.core import SystemClock
 from kernel.testing.sendgrid_api import SCOPES, Api, scopes
 from kernel.testing.sendgrid_control import Control
@@ -25,8 +27,9 @@ from kernel.testing.sendgrid_faults import Faults, Rule
 from kernel.testing.sendgrid_http import Server
 from kernel.testing.sendgrid_send import Received
 from kernel.testing.sendgrid_store import Accepted, Store
+from kernel.testing.sendgrid_webhook import EventSettings, Webhook
 
-__all__ = ["Accepted", "FakeSendGrid", "Received", "Rule"]
+__all__ = ["Accepted", "EventSettings", "FakeSendGrid", "Received", "Rule"]
 
 API_KEY = "SG.fake.0000"
 
@@ -61,12 +64,15 @@ class FakeSendGrid:
         """What was accepted: `accepted()`, `counts()`, `twice()`, `totals()`."""
         self.api = Api(clock or (lambda: system.now().timestamp()), self.oracle, seed, keep)
         self.api.keys[api_key] = frozenset(SCOPES)
+        self.webhook = Webhook(self.oracle, self.api.clock)
+        self.api.on_accepted = self.webhook.wake
         self.api.control = Control(self).handle
         self.api.add("GET", "/v3/scopes", "other", "mail.send", scopes(self.api))
         self._server = Server(self.api.handle, port, host)
 
     async def __aenter__(self) -> FakeSendGrid:
         self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        self.webhook.start()
         await self._server.start()
         return self
 
@@ -77,6 +83,7 @@ class FakeSendGrid:
         trace: TracebackType | None,
     ) -> None:
         await self._server.stop()
+        await self.webhook.stop()
         self.oracle.close()
 
     @property
@@ -164,6 +171,7 @@ class FakeSendGrid:
 
     def reset(self) -> None:
         """Forgets what was accepted, all faults and what is counted."""
+        self.webhook.reset()
         self.oracle.reset()
         self.api.kept.clear()
         self.faults.clear()
@@ -175,13 +183,16 @@ class FakeSendGrid:
 
     def totals(self) -> dict[str, Any]:
         """What was accepted (`Store.totals`), the `sent` requests to mail/send, `statuses` of all answers
-        (`before`, `midway`, `never` where the connection was cut or left) and faults that `struck`.
+        (`before`, `midway`, `never` where the connection was cut or left), faults that `struck`, `events`
+        answered with 2xx and their posts by status (`posted`).
         """
         return {
             **self.oracle.totals(),
             "sent": self.api.requests,
             "statuses": self.api.statuses,
             "struck": self.faults.struck,
+            "posted": self.webhook.posted,
+            "events": self.webhook.events,
         }
 
     def accepted(self, message: str | None = None, **asked: Any) -> list[Accepted]:
@@ -193,7 +204,31 @@ class FakeSendGrid:
         found = (self.api.received(row) for row in self.accepted(message))
         return [one for one in found if one]
 
-    public_key = ""
+    # --- what becomes of mail
+
+    @property
+    def public_key(self) -> str:
+        """That the webhook's posts are signed with, in base64."""
+        return self.webhook.signer.public_key
+
+    def events(self, url: str = "", **settings: Any) -> EventSettings:
+        """From now on things happen to what was accepted, and are told at `url`.
+
+        Args:
+            url: of the webhook; empty for the logs only.
+            settings: of `EventSettings`: `hold`, `twice`, `late`, `shuffle`, `bare`, `behaviour`, ….
+        """
+        made = msgspec.convert({"url": url, **settings}, EventSettings)
+        self.webhook.set(made)
+        return made
+
+    def emit(self, message: str, kind: str, **fields: Any) -> list[dict[str, Any]]:
+        """As `Webhook.emit`: lets something more happen to a message."""
+        return self.webhook.emit(message, kind, **fields)
+
+    async def deliver(self) -> int:
+        """Lets everything happen that is due, and waits until it is told. How many events were taken."""
+        return await self.webhook.deliver()
 
     # --- where no event loop runs
 

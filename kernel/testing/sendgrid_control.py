@@ -10,6 +10,7 @@ import msgspec
 from kernel.testing.sendgrid_errors import Refused
 from kernel.testing.sendgrid_faults import Rule
 from kernel.testing.sendgrid_http import Answer, json_answer
+from kernel.testing.sendgrid_webhook import EventSettings
 
 if TYPE_CHECKING:
     from kernel.testing.claude_http import Request
@@ -34,6 +35,14 @@ class Limits(msgspec.Struct, forbid_unknown_fields=True):
     other: int | None = 600
     seconds: float = 60
     latency: float = 0.0
+
+
+class Emitted(msgspec.Struct, forbid_unknown_fields=True):
+    """The body of `POST /_fake/emit`: something that happens to a message."""
+
+    message: str
+    kind: str
+    fields: dict[str, Any] = {}
 
 
 class Control:
@@ -102,3 +111,15 @@ class Control:
     def _post_reset(self, request: Request) -> Any:
         self.fake.reset()
         return self.fake.totals()
+
+    def _post_events(self, request: Request) -> Any:
+        settings = msgspec.json.decode(request.body, type=EventSettings)
+        self.fake.webhook.set(settings)
+        return settings
+
+    def _post_emit(self, request: Request) -> Any:
+        event = msgspec.json.decode(request.body, type=Emitted)
+        return {"events": self.fake.emit(event.message, event.kind, **event.fields)}
+
+    async def _post_deliver(self, request: Request) -> Answer:
+        return json_answer({"taken": await self.fake.deliver()})
