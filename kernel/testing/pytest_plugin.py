@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kernel.tenancy.core import Core
     from kernel.tenancy.scope import TenantScope
     from kernel.testing.claude import FakeClaude
+    from kernel.testing.sendgrid import FakeSendGrid
 
 SECRET = "a-secret-for-tests-only-0123456789abcdef"
 
@@ -130,4 +131,13 @@ async def fake_claude() -> AsyncIterator[FakeClaude]:
     from kernel.testing.claude import FakeClaude
 
     async with FakeClaude() as fake:
+        yield fake
+
+
+@pytest_asyncio.fixture
+async def fake_sendgrid() -> AsyncIterator[FakeSendGrid]:
+    """A fake SendGrid that listens: `fake_sendgrid.url` and `.api_key` (docs/fake-sendgrid.md)."""
+    from kernel.testing.sendgrid import FakeSendGrid
+
+    async with FakeSendGrid() as fake:
         yield fake

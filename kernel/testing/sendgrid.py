@@ -1,0 +1,262 @@
+"""A fake SendGrid that speaks the v3 API over HTTP, posts signed events, and knows exactly what it accepted.
+
+async with FakeSendGrid() as fake:
+    os.environ["SENDGRID_BASE_URL"] = fake.url
+
+docs/fake-sendgrid.md tells what it answers and how to make it fail.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from types import TracebackType
+from typing import Any
+
+import msgspec
+
+from kernel.tenancy.core import SystemClock
+from kernel.testing.sendgrid_api import SCOPES, Api, scopes
+from kernel.testing.sendgrid_control import Control
+from kernel.testing.sendgrid_faults import Faults, Rule
+from kernel.testing.sendgrid_http import Server
+from kernel.testing.sendgrid_send import Received
+from kernel.testing.sendgrid_store import Accepted, Store
+from kernel.testing.sendgrid_webhook import EventSettings, Webhook
+
+__all__ = ["Accepted", "EventSettings", "FakeSendGrid", "Received", "Rule"]
+
+API_KEY = "SG.fake.0000"
+
+
+class FakeSendGrid:
+    """A server on a port of this machine, from `async with` to its end.
+
+    Args:
+        port: 0 for any free one.
+        api_key: one that may do everything.
+        seed: of ids, lots and events: the same requests in the same order meet the same.
+        keep: how many of the newest accepted requests are kept in full, for `received()`.
+        clock: epoch seconds.
+        host: where to listen.
+        folder: where the file of what was accepted is made.
+    """
+
+    def __init__(
+        self,
+        port: int = 0,
+        *,
+        api_key: str = API_KEY,
+        seed: int = 0,
+        keep: int = 2000,
+        clock: Callable[[], float] | None = None,
+        host: str = "127.0.0.1",
+        folder: Path | None = None,
+    ) -> None:
+        system = SystemClock()
+        self.api_key = api_key
+        self.oracle = Store(folder)
+        """What was accepted: `accepted()`, `counts()`, `twice()`, `totals()`."""
+        self.api = Api(clock or (lambda: system.now().timestamp()), self.oracle, seed, keep)
+        self.api.keys[api_key] = frozenset(SCOPES)
+        self.webhook = Webhook(self.oracle, self.api.clock)
+        self.api.on_accepted = self.webhook.wake
+        self.api.control = Control(self).handle
+        self.api.add("GET", "/v3/scopes", "other", "mail.send", scopes(self.api))
+        self._server = Server(self.api.handle, port, host)
+
+    async def __aenter__(self) -> FakeSendGrid:
+        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+        self.webhook.start()
+        await self._server.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._server.stop()
+        await self.webhook.stop()
+        self.oracle.close()
+
+    @property
+    def url(self) -> str:
+        """For the client, e.g. `http://127.0.0.1:40123`."""
+        return f"http://{self._server.host}:{self._server.port}"
+
+    # --- who may
+
+    def key(self, key: str, *allowed: str) -> None:
+        """A further key, with these scopes only."""
+        self.api.keys[key] = frozenset(allowed)
+
+    def revoke(self, key: str | None = None) -> None:
+        """A key is let in no more: 401."""
+        self.api.keys.pop(key or self.api_key, None)
+
+    def only(self, *, subusers: set[str] | None = None, senders: set[str] | None = None) -> None:
+        """Whom it knows: subusers by name, senders by address or domain. None: anybody; others get 403."""
+        self.api.subusers, self.api.senders = subusers, senders
+
+    def limit(self, requests: int | None, *, other: int | None = 600, seconds: float = 60) -> None:
+        """Rate limits from now on, with X-RateLimit headers; None for no limit and no headers.
+
+        Args:
+            requests: of `mail/send` in a window.
+            other: of everything else.
+            seconds: of a window.
+        """
+        for limit, number in ((self.api.send_limit, requests), (self.api.other_limit, other)):
+            limit.__init__(self.api.clock, number, seconds)  # type: ignore[misc]
+
+    @property
+    def latency(self) -> float:
+        """Seconds that each answer takes."""
+        return self.api.latency
+
+    @latency.setter
+    def latency(self, seconds: float) -> None:
+        self.api.latency = seconds
+
+    # --- how it fails
+
+    @property
+    def faults(self) -> Faults:
+        """The script, its seed, and how often each kind has `struck`."""
+        return self.api.faults
+
+    def fail(
+        self,
+        kind: str | int,
+        times: int | None = None,
+        *,
+        when: Callable[[Any], bool] | None = None,
+        **rule: Any,
+    ) -> Rule:
+        """Scripts a fault of the table in `sendgrid_faults`.
+
+        Args:
+            kind: what fails, e.g. `429`, `"drop_after"`, `"stall"`.
+            times: how often: once, or without end where something says which.
+            when: gets the mail that is sent, says whether it is met.
+            rule: as of `Rule`: `share`, `nth`, `every`, `to`, `on`, `seconds`.
+
+        Raises:
+            ValueError: there is no such fault, or no such operation.
+        """
+        return self.add_rule(Rule(kind=str(kind), times=times, **rule), when)
+
+    def add_rule(self, rule: Rule, when: Callable[[Any], bool] | None = None) -> Rule:
+        """A rule as it comes over HTTP."""
+        if rule.kind == "refused":
+            asyncio.run_coroutine_threadsafe(self.refuse(), self._loop)
+            return rule
+        return self.faults.add(rule, when)
+
+    async def refuse(self) -> None:
+        """No connection at all from now on, and the open ones are cut, until `recover()`."""
+        await self._server.refuse()
+
+    async def recover(self) -> None:
+        """Nothing fails any more."""
+        self.faults.clear()
+        await self._server.accept()
+
+    def reset(self) -> None:
+        """Forgets what was accepted, all faults and what is counted."""
+        self.webhook.reset()
+        self.oracle.reset()
+        self.api.kept.clear()
+        self.faults.clear()
+        self.faults.struck.clear()
+        self.api.statuses.clear()
+        self.api.requests = 0
+
+    # --- what it did
+
+    def totals(self) -> dict[str, Any]:
+        """What was accepted (`Store.totals`), the `sent` requests to mail/send, `statuses` of all answers
+        (`before`, `midway`, `never` where the connection was cut or left), faults that `struck`, `events`
+        answered with 2xx and their posts by status (`posted`).
+        """
+        return {
+            **self.oracle.totals(),
+            "sent": self.api.requests,
+            "statuses": self.api.statuses,
+            "struck": self.faults.struck,
+            "posted": self.webhook.posted,
+            "events": self.webhook.events,
+        }
+
+    def accepted(self, message: str | None = None, **asked: Any) -> list[Accepted]:
+        """As `Store.accepted`: every acceptance of a message, or all, a page at a time."""
+        return self.oracle.accepted(message=message, **asked)
+
+    def received(self, message: str) -> list[Received]:
+        """What the recipients of a message got, one for each acceptance that is still kept in full."""
+        found = (self.api.received(row) for row in self.accepted(message))
+        return [one for one in found if one]
+
+    # --- what becomes of mail
+
+    @property
+    def public_key(self) -> str:
+        """That the webhook's posts are signed with, in base64."""
+        return self.webhook.signer.public_key
+
+    def events(self, url: str = "", **settings: Any) -> EventSettings:
+        """From now on things happen to what was accepted, and are told at `url`.
+
+        Args:
+            url: of the webhook; empty for the logs only.
+            settings: of `EventSettings`: `hold`, `twice`, `late`, `shuffle`, `bare`, `behaviour`, ….
+        """
+        made = msgspec.convert({"url": url, **settings}, EventSettings)
+        self.webhook.set(made)
+        return made
+
+    def emit(self, message: str, kind: str, **fields: Any) -> list[dict[str, Any]]:
+        """As `Webhook.emit`: lets something more happen to a message."""
+        return self.webhook.emit(message, kind, **fields)
+
+    async def deliver(self) -> int:
+        """Lets everything happen that is due, and waits until it is told. How many events were taken."""
+        return await self.webhook.deliver()
+
+    # --- where no event loop runs
+
+    @classmethod
+    @contextmanager
+    def in_thread(cls, **settings: Any) -> Iterator[FakeSendGrid]:
+        """One that lives in a thread of its own, for tests that do not run in an event loop."""
+        with ThreadPoolExecutor(1) as thread, asyncio.Runner() as runner:
+            fake = cls(**settings)
+            begun, ended = Event(), asyncio.Event()
+
+            async def live() -> None:
+                async with fake:
+                    begun.set()
+                    await ended.wait()
+
+            living = thread.submit(runner.run, live())
+            living.add_done_callback(lambda _: begun.set())
+            begun.wait()
+            try:
+                yield fake
+            finally:
+                if not living.done():
+                    fake._loop.call_soon_threadsafe(ended.set)
+                living.result()
+
+
+if __name__ == "__main__":
+    from kernel.cli.fake_sendgrid import command
+
+    command()
