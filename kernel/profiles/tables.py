@@ -205,3 +205,19 @@ class ProfilesPersonKey(Table, tablename="profiles_person_key", db=DB):
     key_id = Bytea()
     customer_id = BigInt()
     wrapped = Bytea()
+
+
+class ProfilesRequest(Table, tablename="profiles_request", db=DB):
+    """What a customer asked for by their rights, its deadline and its receipt."""
+
+    tenant_id = Text()
+    id = BigInt(primary_key=True)
+    customer_id = BigInt()
+    kind = Text()
+    source = Text()
+    asked_at = Timestamptz()
+    due_at = Timestamptz()
+    actor = Text()
+    tried_at = Timestamptz(null=True)
+    done_at = Timestamptz(null=True)
+    receipt = JSONB()

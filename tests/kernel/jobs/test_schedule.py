@@ -113,6 +113,7 @@ async def test_a_slot_runs_once_and_of_missed_ones_the_latest(
         "probe.daily",
         "kernel.consent",
         "kernel.tidy",
+        "kernel.rights",
         "probe.tick",
     ], "by slot"
 
@@ -142,7 +143,7 @@ async def test_two_planners_at_once_make_one_task(core: Core, clock: TurnedClock
     await run_due_inline(core, "alpha")
     clock.turn(days=1)
     await asyncio.gather(*(plan(core, "alpha", Turn()) for _ in range(6)))
-    assert await value(core, "SELECT count(*) FROM jobs_task WHERE state = 'due'") == 4
+    assert await value(core, "SELECT count(*) FROM jobs_task WHERE state = 'due'") == 5
 
 
 async def test_a_plugin_switched_off_has_no_slots(core: Core, clock: TurnedClock) -> None:
