@@ -128,7 +128,10 @@ def contrast(one: str, other: str) -> float:
 
 def readable(colour: str) -> str:
     """The colour of text on this one: near white or near black, whichever stands out more."""
-    return max(("#fefefe", "#111315"), key=lambda text: contrast(text, colour))
+    best = max(("#fefefe", "#111315"), key=lambda text: contrast(text, colour))
+    if contrast(best, colour) >= 4.5:
+        return best
+    return max(("#ffffff", "#000000"), key=lambda text: contrast(text, colour))
 
 
 def _luminance(colour: str) -> float:
