@@ -116,7 +116,10 @@ def kernel_file(name: str) -> str:
 @lru_cache
 def plugin_file(package: str, plugin: str, kind: str) -> str:
     """The MJML sections of a plugin for a campaign type, or the kernel's."""
-    path = resources.files(package).joinpath("templates", plugin, "mail", f"{kind}.mjml")
+    try:
+        path = resources.files(package).joinpath("templates", plugin, "mail", f"{kind}.mjml")
+    except (ImportError, TypeError):  # a plugin that is no package holds no files
+        return kernel_file("default.mjml")
     return path.read_text("utf-8") if path.is_file() else kernel_file("default.mjml")
 
 

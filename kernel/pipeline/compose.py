@@ -340,7 +340,7 @@ async def render(
             filled = msgspec.structs.replace(filled, slots={**filled.slots, **samples})
         if offer_words.names_end(copy) and not filled.slots.get("offer_ends"):
             copy = offer_words.timeless(copy, spoken[variant])
-        flags = ("offer",) if offered else ()
+        flags: tuple[str, ...] = ("offer",) if offered else ()
         flags += ("preferences",) if filled.slots.get("preferences_url") else ()
         main = _main(scope, message.campaign_type)
         ready.append(
