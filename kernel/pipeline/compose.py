@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, cast
 
 import minijinja
@@ -21,7 +21,7 @@ from kernel.pipeline.batch import Batch, Fate
 from kernel.pipeline.offer_words import OFFER_SLOTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kernel.contracts.context import Context
     from kernel.contracts.decisions import Guarded, Verdict
@@ -143,6 +143,9 @@ class Mail:
     shared: Shared
     template: str
     button: bool
+    extras: tuple[str, ...]
+    again: Callable[[tuple[str, ...]], Mail]
+    """The same mail with other `extras`: each is shared among those that have the same."""
 
     def links(self, values: MessageVars) -> MailLinks:
         """The addresses this mail would hold for these slots, before anybody rewrites them."""
@@ -154,7 +157,12 @@ class Mail:
     def render(self, values: MessageVars, links: MailLinks | None = None) -> Rendered:
         """The finished mail for one customer's slots, with the addresses that `mail_links` gave back."""
         given = links or self.links(values)
-        slots = {name: _text(value) for name, value in {**values.slots, **given.links}.items()}
+        end = {"honeypot_url": given.honeypot, "pixel_url": given.pixel}
+        extra = {name: url for name, url in end.items() if url}
+        if tuple(extra) != self.extras:
+            return self.again(tuple(extra)).render(values, given)
+        filled = {**values.slots, **given.links, **extra}
+        slots = {name: _text(value) for name, value in filled.items()}
         # Escaped here, since minijinja also writes "/" as an entity: right, but links look broken to
         # scanners. Whatever is not marked so is still escaped by the environment.
         marked = {name: minijinja.safe(html.escape(value)) for name, value in slots.items()}
@@ -162,15 +170,14 @@ class Mail:
         line = CONTROL.sub(" ", subject).strip()
         page = self.env.render_template("mail.html", **marked)
         text = self.env.render_template("mail.txt", **slots)
-        extra = _extra(given)
         # A value that holds a mark would be filled twice, so that mail goes alone.
-        alone = line != subject or bool(extra) or any(self.tag in value for value in slots.values())
+        alone = line != subject or any(self.tag in value for value in slots.values())
         return Rendered(
             subject=line,
-            html=page.replace("</body>", f"{extra}</body>") if extra else page,
+            html=page,
             text=text,
             headers={name: CONTROL.sub(" ", value) for name, value in values.headers.items()},
-            slots={**values.slots, **given.links},
+            slots=filled,
             shared=None if alone else self.shared,
             template=self.template,
         )
@@ -180,23 +187,23 @@ def _text(value: str | int | float | bool) -> str:
     return value if isinstance(value, str) else str(value)
 
 
-def _extra(links: MailLinks) -> str:
-    found = ""
-    if links.honeypot:
-        found += f'<a href="{html.escape(links.honeypot)}" style="display:none" aria-hidden="true" tabindex="-1"></a>'
-    if links.pixel:
-        found += (
-            f'<img src="{html.escape(links.pixel)}" width="1" height="1" alt="" style="border:0">'
-        )
-    return found
+EXTRAS = {
+    "honeypot_url": '<a href="{{ honeypot_url }}" style="display:none" aria-hidden="true" tabindex="-1"></a>',
+    "pixel_url": '<img src="{{ pixel_url }}" width="1" height="1" alt="" style="border:0">',
+}
+"""Slot -> what stands at the end of the pages that have it."""
 
 
 @lru_cache(maxsize=512)
-def _built(copy: Copy, language: str, template: compiling.Template) -> Mail:
+def _built(
+    copy: Copy, language: str, template: compiling.Template, extras: tuple[str, ...] = ()
+) -> Mail:
+    page = _fill(template.html, copy, language, as_html=True)
+    end = "".join(EXTRAS[name] for name in extras)
     sources = {
         "subject": _literal(copy.subject),
         "link": _literal(copy.link),
-        "mail.html": _fill(template.html, copy, language, as_html=True),
+        "mail.html": page.replace("</body>", f"{end}</body>"),
         "mail.txt": _fill(template.text, copy, language, as_html=False),
     }
     env = minijinja.Environment(
@@ -215,7 +222,8 @@ def _built(copy: Copy, language: str, template: compiling.Template) -> Mail:
         tag,
         used,
     )
-    return Mail(env, tag, shared, template.digest, bool(copy.button))
+    again = partial(_built, copy, language, template)
+    return Mail(env, tag, shared, template.digest, bool(copy.button), extras, again)
 
 
 def build(

@@ -65,6 +65,12 @@ def test_mail_links_come_back_into_page_and_text() -> None:
     )
     made = MAIL.render(MessageVars(slots=slots("Ada")), links)
     assert 'href="https://l.example/c/1"' in made.html and "https://l.example/c/1" in made.text
+    other = MAIL.render(MessageVars(slots=slots("Bo")), links)
+    assert made.shared is not None and made.shared is other.shared
+    page = made.shared.html
+    for mark, value in substitutions(made).items():
+        page = page.replace(mark, value)
+    assert page == made.html
     assert "https://l.example/o/1" in made.html and "https://l.example/h/1" in made.html
 
 
