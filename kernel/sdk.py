@@ -98,6 +98,7 @@ from kernel.events.outbox import emit
 from kernel.hookspecs import hookimpl
 from kernel.jobs.port import enqueue
 from kernel.jobs.progress import Progress, progress
+from kernel.mail.sharing import substitutions
 from kernel.models.cards import Card, artefact_in_use, card, note_offers, recommend
 from kernel.models.features import FEATURES, features
 from kernel.models.files import clean as clean_orders
@@ -318,6 +319,7 @@ __all__ = [
     "sign",
     "sign_in_link",
     "sql_migration",
+    "substitutions",
     "suggest",
     "suppress",
     "suppressed",

@@ -5,22 +5,23 @@ from __future__ import annotations
 import html
 import re
 from dataclasses import dataclass
-from functools import lru_cache
-from importlib import resources
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, cast
 
 import minijinja
 import msgspec
 
+from kernel.contracts.base import digest
 from kernel.contracts.campaigns import CampaignType, Copy
-from kernel.contracts.delivery import MessageVars, Outgoing, Rendered
+from kernel.contracts.delivery import MailLinks, MessageVars, Outgoing, Rendered, Shared
 from kernel.contracts.errors import InvalidInput
+from kernel.mail import compiling, sharing
 from kernel.pipeline import offer_words, variant_names
 from kernel.pipeline.batch import Batch, Fate
 from kernel.pipeline.offer_words import OFFER_SLOTS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from kernel.contracts.context import Context
     from kernel.contracts.decisions import Guarded, Verdict
@@ -138,47 +139,115 @@ class Mail:
     """One variant, ready to be filled for many customers."""
 
     env: minijinja.Environment
-    tenant: Tenant
+    tag: str
+    shared: Shared
+    template: str
+    button: bool
+    extras: tuple[str, ...]
+    again: Callable[[tuple[str, ...]], Mail]
+    """The same mail with other `extras`: each is shared among those that have the same."""
 
-    def render(self, values: MessageVars) -> Rendered:
-        """The finished mail for one customer's slots."""
-        slots = values.slots
+    def links(self, values: MessageVars) -> MailLinks:
+        """The addresses this mail would hold for these slots, before anybody rewrites them."""
+        home = {"home_link": str(values.slots.get("shop_url", ""))}
+        if not self.button:
+            return MailLinks(links=home)
+        return MailLinks(links={"link": self.env.render_template("link", **values.slots), **home})
+
+    def render(self, values: MessageVars, links: MailLinks | None = None) -> Rendered:
+        """The finished mail for one customer's slots, with the addresses that `mail_links` gave back."""
+        given = links or self.links(values)
+        end = {"honeypot_url": given.honeypot, "pixel_url": given.pixel}
+        extra = {name: url for name, url in end.items() if url}
+        if tuple(extra) != self.extras:
+            return self.again(tuple(extra)).render(values, given)
+        filled = {**values.slots, **given.links, **extra}
+        slots = {name: _text(value) for name, value in filled.items()}
         # Escaped here, since minijinja also writes "/" as an entity: right, but links look broken to
         # scanners. Whatever is not marked so is still escaped by the environment.
-        marked = {
-            name: minijinja.safe(html.escape(value)) if isinstance(value, str) else value
-            for name, value in slots.items()
-        }
+        marked = {name: minijinja.safe(html.escape(value)) for name, value in slots.items()}
+        subject = self.env.render_template("subject", **slots)
+        line = CONTROL.sub(" ", subject).strip()
+        page = self.env.render_template("mail.html", **marked)
+        text = self.env.render_template("mail.txt", **slots)
+        # A value that holds a mark would be filled twice, so that mail goes alone.
+        alone = line != subject or any(self.tag in value for value in slots.values())
         return Rendered(
-            subject=CONTROL.sub(" ", self.env.render_template("subject", **slots)).strip(),
-            html=self.env.render_template("mail.html", **marked),
-            text=self.env.render_template("mail.txt", **slots),
+            subject=line,
+            html=page,
+            text=text,
             headers={name: CONTROL.sub(" ", value) for name, value in values.headers.items()},
+            slots=filled,
+            shared=None if alone else self.shared,
+            template=self.template,
         )
 
 
-def build(tenant: Tenant, copy: Copy, language: str = variant_names.BASE) -> Mail:
-    """The copy set into the layout, whose own words are in `language`, once for all customers.
+def _text(value: str | int | float | bool) -> str:
+    return value if isinstance(value, str) else str(value)
+
+
+EXTRAS = {
+    "honeypot_url": '<a href="{{ honeypot_url }}" style="display:none" aria-hidden="true" tabindex="-1"></a>',
+    "pixel_url": '<img src="{{ pixel_url }}" width="1" height="1" alt="" style="border:0">',
+}
+"""Slot -> what stands at the end of the pages that have it."""
+
+
+@lru_cache(maxsize=512)
+def _built(
+    copy: Copy, language: str, template: compiling.Template, extras: tuple[str, ...] = ()
+) -> Mail:
+    page = _fill(template.html, copy, language, as_html=True)
+    end = "".join(EXTRAS[name] for name in extras)
+    sources = {
+        "subject": _literal(copy.subject),
+        "link": _literal(copy.link),
+        "mail.html": page.replace("</body>", f"{end}</body>"),
+        "mail.txt": _fill(template.text, copy, language, as_html=False),
+    }
+    env = minijinja.Environment(
+        templates=sources,
+        auto_escape_callback=lambda name: "html" if name.endswith(".html") else None,
+        undefined_behavior="strict",
+    )
+    tag = digest([sources, template.digest])[:16]
+    used = {slot for name in sources if name != "link" for slot in SLOT.findall(sources[name])}
+    plain = {slot: sharing.mark(tag, slot, escaped=False) for slot in used}
+    safe = {slot: minijinja.safe(sharing.mark(tag, slot, escaped=True)) for slot in used}
+    shared = sharing.shared(
+        env.render_template("subject", **plain),
+        env.render_template("mail.html", **safe),
+        env.render_template("mail.txt", **plain),
+        tag,
+        used,
+    )
+    again = partial(_built, copy, language, template)
+    return Mail(env, tag, shared, template.digest, bool(copy.button), extras, again)
+
+
+def build(
+    tenant: Tenant,
+    copy: Copy,
+    language: str = variant_names.BASE,
+    kind: str = "default",
+    main: str = "",
+    flags: tuple[str, ...] = (),
+) -> Mail:
+    """The copy set into the template, whose own words are in `language`, once for all customers.
 
     The words of the copy are data: everything in them but `{{ slot }}` is escaped before it becomes
     part of the template, and slots are escaped when they are filled.
     """
-    env = minijinja.Environment(
-        templates={
-            "subject": _literal(copy.subject),
-            "mail.html": _fill(_layout("mail.html"), copy, language, as_html=True),
-            "mail.txt": _fill(_layout("mail.txt"), copy, language, as_html=False),
-        },
-        auto_escape_callback=lambda name: "html" if name.endswith(".html") else None,
-        undefined_behavior="strict",
-        globals={"brand": msgspec.to_builtins(tenant.brand)},
+    look = compiling.Look(
+        flags=(*flags, "button") if copy.button else flags,
+        language=language,
+        colour=tenant.brand.colour,
+        logo_url=tenant.brand.logo_url if tenant.brand.logo_url.startswith("https://") else "",
+        shop=tenant.brand.name or tenant.name,
     )
-    return Mail(env, tenant)
-
-
-@lru_cache
-def _layout(name: str) -> str:
-    return resources.files("kernel.pipeline").joinpath("layout", name).read_text("utf-8")
+    sections = main or compiling.kernel_file("default.mjml")
+    return _built(copy, language, compiling.compiled(kind, sections, look))
 
 
 def _literal(text: str, as_html: bool = False) -> str:
@@ -206,15 +275,12 @@ def _fill(layout: str, copy: Copy, language: str, as_html: bool) -> str:
         "heading": _literal(copy.heading or copy.subject, as_html),
         "preheader": _literal(copy.preheader or copy.heading, as_html),
         "button": _literal(copy.button, as_html),
-        "link": _literal(copy.link, as_html),
         "body": body,
         "subject": _literal(copy.subject, as_html),
+        "preferences": "Preferences",
         "unsubscribe": _literal(offer_words.layout(language)["unsubscribe"], as_html),
-        "language": language,
     }
-    block = r"\1" if copy.button else ""
-    layout = re.sub(r"\[\[if button\]\](.*?)\[\[end\]\]", block, layout, flags=re.DOTALL)
-    return re.sub(r"\[\[(\w+)\]\]", lambda mark: parts[mark[1]], layout)
+    return re.sub(r"\[\[(\w+)\]\]", lambda mark: parts.get(mark[1], mark[0]), layout)
 
 
 def base_vars(tenant: Tenant, message: Outgoing, language: str = variant_names.BASE) -> MessageVars:
@@ -268,28 +334,64 @@ async def render(
     values = await scope.core.board.chain(
         "template_vars", ctx.enabled, "values", start, ctx=ctx, batch=messages
     )
-    used = {variant: copies[variant] for _, variant in batch if variant in copies}
-    mails = {name: build(ctx.tenant, copy, spoken[name]) for name, copy in used.items()}
-    endless = {
-        name: build(ctx.tenant, offer_words.timeless(copy, spoken[name]), spoken[name])
-        for name, copy in used.items()
-        if offer_words.names_end(copy)
-    }
-    done: list[Outgoing | str] = []
+    ready: list[tuple[Mail, MessageVars] | str] = []
     for (message, variant), filled in zip(batch, values, strict=True):
-        if variant_names.parse(variant).offer and not filled.slots.get("offer_code"):
+        copy = copies.get(variant)
+        offered = variant_names.parse(variant).offer
+        if copy is None:
+            ready.append(f"There is no variant {variant!r}.")
+            continue
+        if offered and not filled.slots.get("offer_code"):
             if samples is None:
-                done.append("There is no offer for this message, and its words tell of one.")
+                ready.append("There is no offer for this message, and its words tell of one.")
                 continue
             filled = msgspec.structs.replace(filled, slots={**filled.slots, **samples})
-        mail = mails.get(variant)
-        if variant in endless and not filled.slots.get("offer_ends"):
-            mail = endless[variant]
-        if mail is None:
-            done.append(f"There is no variant {variant!r}.")
+        if offer_words.names_end(copy) and not filled.slots.get("offer_ends"):
+            copy = offer_words.timeless(copy, spoken[variant])
+        flags: tuple[str, ...] = ("offer",) if offered else ()
+        flags += ("preferences",) if filled.slots.get("preferences_url") else ()
+        main = _main(scope, message.campaign_type)
+        ready.append(
+            (build(ctx.tenant, copy, spoken[variant], message.campaign_type, main, flags), filled)
+        )
+    # A slot that nobody filled shows when the links are made, too.
+    whole: list[tuple[Outgoing, Mail, MessageVars, MailLinks] | str] = []
+    for message, one in zip(messages, ready, strict=True):
+        if isinstance(one, str):
+            whole.append(one)
             continue
         try:
-            done.append(msgspec.structs.replace(message, rendered=mail.render(filled)))
+            whole.append((message, *one, one[0].links(one[1])))
+        except minijinja.TemplateError as error:
+            whole.append(f"The mail could not be made: {error.message}.")
+    found = [one for one in whole if not isinstance(one, str)]
+    links = iter(
+        await scope.core.board.chain(
+            "mail_links",
+            ctx.enabled,
+            "links",
+            [one[3] for one in found],
+            ctx=ctx,
+            batch=[one[0] for one in found],
+        )
+    )
+    done: list[Outgoing | str] = []
+    for made in whole:
+        if isinstance(made, str):
+            done.append(made)
+            continue
+        message, mail, filled, _ = made
+        try:
+            done.append(msgspec.structs.replace(message, rendered=mail.render(filled, next(links))))
         except minijinja.TemplateError as error:
             done.append(f"The mail could not be made: {error.message}.")
     return done
+
+
+def _main(scope: TenantScope, campaign_type: str) -> str:
+    owned = scope.core.board.campaign_types.get(campaign_type)
+    plugin = scope.core.board.plugins.get(owned.plugin) if owned else None
+    package = (plugin.module.__package__ or "") if plugin else ""
+    if not package:
+        return compiling.kernel_file("default.mjml")
+    return compiling.plugin_file(package, plugin.name if plugin else "", campaign_type)

@@ -158,7 +158,7 @@ async def test_each_thing_a_mail_must_hold_is_looked_for(alpha: TenantScope) -> 
                 message,
                 html=html.replace(f'href="{spelt}"', f'href="{spelt}" style="font-size:0px"'),
             ),
-            changed(message, html=html.replace("<body", "<!-- <body").replace("</body>", "-->")),
+            changed(message, html=html.replace(f'<a href="{spelt}"', f'<!-- <a href="{spelt}"')),
             changed(message, html=html.replace(f'<a href="{spelt}"', f'<link href="{spelt}"')),
         ],
         "text shows no unsubscribe link": [changed(message, text=text.replace(link, ""))],

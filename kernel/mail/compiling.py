@@ -1,0 +1,147 @@
+"""MJML to one HTML page with its styles inlined; nothing is fetched and nothing is included."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from importlib import resources
+
+import css_inline
+import minijinja
+import mjml
+
+from kernel.contracts.base import Frozen, digest
+from kernel.contracts.errors import InvalidInput
+
+RTL = {"ar", "he", "fa", "ur"}
+BLOCK = re.compile(r"\[\[if (\w+)\]\](.*?)\[\[end\]\]", re.DOTALL)
+WORD = re.compile(r"\[\[(\w+)\]\]")
+FORBIDDEN = re.compile(
+    r"<\s*(script|mj-include|iframe|object|form)\b|\b(data|javascript|vbscript):|\son\w+\s*=|@import",
+    re.IGNORECASE,
+)
+REQUIRED = ("[[heading]]", "[[body]]", "{{ unsubscribe_url }}", "{{ postal_address }}")
+LARGEST = 90_000
+"""Bytes of a page at most: programs cut longer mails, and with them the way to unsubscribe."""
+_INLINER = css_inline.CSSInliner(load_remote_stylesheets=False, keep_style_tags=True)
+
+
+class Look(Frozen):
+    """What is fixed when a template is compiled: its blocks, its language and the brand."""
+
+    flags: tuple[str, ...] = ()
+    """Names of the blocks that stay: `button`, `offer`, `preferences`."""
+    language: str = "en"
+    colour: str = "#1f4d3a"
+    logo_url: str = ""
+    shop: str = ""
+
+
+class Template(Frozen):
+    """A frozen version: the page and the text with words as `[[name]]` and slots as `{{ name }}`."""
+
+    name: str
+    digest: str
+    source_digest: str
+    html: str
+    text: str
+
+
+@lru_cache(maxsize=256)
+def compiled(name: str, main: str, look: Look, base: str = "") -> Template:
+    """The template, compiled once for each look.
+
+    Args:
+        name: of the campaign type.
+        main: MJML sections that stand between the shop's name and the foot.
+        look: blocks, language, brand.
+        base: the page around them; empty for the kernel's.
+
+    Raises:
+        InvalidInput: it does not compile, with the compiler's word.
+    """
+    whole = (base or kernel_file("base.mjml")).replace("[[main]]", main)
+    faults = problems(whole)
+    if faults:
+        raise InvalidInput(f"The template `{name}` cannot be used.", "Correct it.", tuple(faults))
+    logo = "logo" if look.logo_url.startswith("https://") else "no_logo"
+    blocks = {*look.flags, logo}
+    rtl = look.language[:2] in RTL
+    fixed = {
+        "language": look.language,
+        "dir": "rtl" if rtl else "ltr",
+        "start": "right" if rtl else "left",
+        "colour": look.colour,
+        "on_colour": readable(look.colour),
+        "logo_url": _attribute(look.logo_url),
+        "shop": _attribute(look.shop),
+    }
+    source = WORD.sub(lambda m: fixed.get(m[1], m[0]), chosen(whole, blocks))
+    try:
+        page = _INLINER.inline(mjml.mjml2html(source, disable_comments=False))
+    except (ValueError, TypeError, css_inline.InlineError) as error:
+        raise InvalidInput(f"The template `{name}` does not compile.", str(error)) from error
+    page = re.sub(r"^<!doctype html>", "<!doctype html>", page, flags=re.IGNORECASE)
+    text = chosen(kernel_file("mail.txt"), blocks)
+    return Template(
+        name=name, digest=digest([page, text]), source_digest=digest(source), html=page, text=text
+    )
+
+
+def problems(source: str) -> list[str]:
+    """What is wrong with a whole template, each with its line; empty when nothing is."""
+    found = [
+        f"line {source.count(chr(10), 0, hit.start()) + 1}: `{hit[0].strip()}` is not allowed."
+        for hit in FORBIDDEN.finditer(source)
+    ]
+    found += [f"`{slot}` is missing." for slot in REQUIRED if slot not in source]
+    if len(source.encode()) > LARGEST:
+        found.append(f"It is longer than {LARGEST} bytes.")
+    if "{%" in source or "{#" in source:
+        found.append("Only slots, `{{ name }}`, may stand in braces.")
+    return found
+
+
+def chosen(source: str, blocks: set[str]) -> str:
+    """The source with only those `[[if name]] … [[end]]` that are in `blocks`."""
+    return BLOCK.sub(lambda m: m[2] if m[1] in blocks else "", source)
+
+
+@lru_cache
+def kernel_file(name: str) -> str:
+    """A template of the kernel's."""
+    return resources.files("kernel.mail").joinpath("templates", name).read_text("utf-8")
+
+
+@lru_cache
+def plugin_file(package: str, plugin: str, kind: str) -> str:
+    """The MJML sections of a plugin for a campaign type, or the kernel's."""
+    try:
+        path = resources.files(package).joinpath("templates", plugin, "mail", f"{kind}.mjml")
+    except (ImportError, TypeError):  # a plugin that is no package holds no files
+        return kernel_file("default.mjml")
+    return path.read_text("utf-8") if path.is_file() else kernel_file("default.mjml")
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours `#rrggbb`, by WCAG: 1 to 21."""
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def readable(colour: str) -> str:
+    """The colour of text on this one: near white or near black, whichever stands out more."""
+    best = max(("#fefefe", "#111315"), key=lambda text: contrast(text, colour))
+    if contrast(best, colour) >= 4.5:
+        return best
+    return max(("#ffffff", "#000000"), key=lambda text: contrast(text, colour))
+
+
+def _luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _attribute(text: str) -> str:
+    return str(minijinja.escape(text)).replace("{", "").replace("[", "")
