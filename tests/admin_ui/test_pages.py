@@ -51,6 +51,9 @@ async def test_every_page_of_a_working_shop(shop: Core, client: Browser) -> None
         "/app/dead-letters",
         "/app/work",
         "/app/stop",
+        "/app/rights",
+        "/app/audit",
+        "/app/reconciliation",
     ]
     scope = await shop.detached("alpha")
     async with progress(scope, "long", "Long work", total=9):

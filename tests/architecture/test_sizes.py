@@ -17,20 +17,21 @@ FILE_LINES = 400
 # Code lines of each part of the kernel: docs/adr/0011-kernel-size.md says what counts, and what to do
 # when a test of this page fails.
 CEILINGS = {
-    "contracts": 800,
+    "contracts": 850,
     "plugboard": 1_350,
     "db": 350,
-    "tenancy": 1_350,
+    "tenancy": 1_500,
     "events": 400,
-    "profiles": 1_450,
+    "profiles": 2_700,
     "jobs": 950,
+    "mail": 900,
     "models": 1_700,
-    "pipeline": 4_900,
-    "web": 1_100,
+    "pipeline": 6_100,
+    "web": 1_200,
     "runtime": 1_250,
-    "cli": 1_600,
+    "cli": 2_000,
     "hookspecs.py": 110,
-    "sdk.py": 320,
+    "sdk.py": 350,
     "__init__.py": 5,
 }
 NO_CODE = {

@@ -286,10 +286,9 @@ async def test_export_and_erase(core: Core) -> None:
         kept = (await export_customer(ctx, one.customer_id)).rows["sendgrid_event"]
         assert [row["kind"] for row in kept] == ["delivered", "open"]
         assert "192.0.2.7" in kept[0]["raw"]
-        assert (
-            await erase_customer(ctx, one.customer_id)
-        ).rows == 3  # with the erasure at SendGrid
-        assert (await erase_customer(ctx, one.customer_id)).rows == 0
+        # Two events, and the erasure at SendGrid, which may be asked for again.
+        assert (await erase_customer(ctx, one.customer_id)).rows == 3
+        assert (await erase_customer(ctx, one.customer_id)).rows == 1
     rows = await look(core, "SELECT event_id, email, raw FROM sendgrid_event ORDER BY event_id")
     assert [(row["email"], row["raw"]) for row in rows[:2]] == [("", b""), ("", b"")]
     assert rows[2]["email"] == two.recipient.email
