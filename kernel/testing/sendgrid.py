@@ -25,6 +25,8 @@ from kernel.testing.sendgrid_api import SCOPES, Api, scopes
 from kernel.testing.sendgrid_control import Control
 from kernel.testing.sendgrid_faults import Faults, Rule
 from kernel.testing.sendgrid_http import Server
+from kernel.testing.sendgrid_lists import Domains, Lists
+from kernel.testing.sendgrid_logs import Logs
 from kernel.testing.sendgrid_send import Received
 from kernel.testing.sendgrid_store import Accepted, Store
 from kernel.testing.sendgrid_webhook import EventSettings, Webhook
@@ -64,6 +66,10 @@ class FakeSendGrid:
         """What was accepted: `accepted()`, `counts()`, `twice()`, `totals()`."""
         self.api = Api(clock or (lambda: system.now().timestamp()), self.oracle, seed, keep)
         self.api.keys[api_key] = frozenset(SCOPES)
+        Logs(self.api)
+        Lists(self.api)
+        self.domains = Domains(self.api)
+        """What is authenticated: `put("shop.example", valid=False)`."""
         self.webhook = Webhook(self.oracle, self.api.clock)
         self.api.on_accepted = self.webhook.wake
         self.api.control = Control(self).handle

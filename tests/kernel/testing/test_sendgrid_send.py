@@ -6,23 +6,13 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from tests.kernel.testing.sending import mail, person
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from kernel.testing.sendgrid import FakeSendGrid
 
 SEND = "/v3/mail/send"
-
-
-@pytest_asyncio.fixture
-async def http(fake_sendgrid: FakeSendGrid) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"authorization": f"Bearer {fake_sendgrid.api_key}"}
-    async with httpx.AsyncClient(base_url=fake_sendgrid.url, headers=headers, timeout=20) as client:
-        yield client
 
 
 async def test_it_accepts_and_remembers(
