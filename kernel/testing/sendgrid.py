@@ -162,13 +162,19 @@ class FakeSendGrid:
     def add_rule(self, rule: Rule, when: Callable[[Any], bool] | None = None) -> Rule:
         """A rule as it comes over HTTP."""
         if rule.kind == "refused":
-            asyncio.run_coroutine_threadsafe(self.refuse(), self._loop)
+            asyncio.run_coroutine_threadsafe(self._refuse_for(rule.seconds), self._loop)
             return rule
         return self.faults.add(rule, when)
 
     async def refuse(self) -> None:
         """No connection at all from now on, and the open ones are cut, until `recover()`."""
         await self._server.refuse()
+
+    async def _refuse_for(self, seconds: float | None) -> None:
+        await self.refuse()
+        if seconds is not None:
+            await asyncio.sleep(seconds)
+            await self._server.accept()
 
     async def recover(self) -> None:
         """Nothing fails any more."""

@@ -7,7 +7,7 @@
 | drop, drop_after, drop_midway | the connection is cut: before the mail was accepted, after it, in the middle of the 202 |
 | stall, stall_after | no answer at all: not accepted, accepted |
 | slow | accepted, and the answer comes after `seconds` (1) |
-| refused | no connection at all, until `recover()` |
+| refused | no connection at all, for `seconds` or until `recover()` |
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -204,3 +205,16 @@ async def test_a_rate_limit(http: httpx.AsyncClient, fake_sendgrid: FakeSendGrid
     assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
     assert answers[2].json()["errors"][0]["message"] == "too many requests"
     assert fake_sendgrid.totals()["accepted"] == 2
+
+
+async def test_no_connection_for_a_while(
+    http: httpx.AsyncClient, fake_sendgrid: FakeSendGrid
+) -> None:
+    rules = [{"kind": "refused", "seconds": 0.2}]
+    with contextlib.suppress(httpx.TransportError):  # its own connection is cut too
+        await http.post("/_fake/faults", json={"rules": rules})
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            assert (await http.post(SEND, json=mail())).status_code == 202
+            break
+    assert fake_sendgrid.totals()["accepted"] == 1
