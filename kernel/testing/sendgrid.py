@@ -25,6 +25,8 @@ from kernel.testing.sendgrid_api import SCOPES, Api, scopes
 from kernel.testing.sendgrid_control import Control
 from kernel.testing.sendgrid_faults import Faults, Rule
 from kernel.testing.sendgrid_http import Server
+from kernel.testing.sendgrid_lists import Domains, Lists
+from kernel.testing.sendgrid_logs import Logs
 from kernel.testing.sendgrid_send import Received
 from kernel.testing.sendgrid_store import Accepted, Store
 from kernel.testing.sendgrid_webhook import EventSettings, Webhook
@@ -64,6 +66,10 @@ class FakeSendGrid:
         """What was accepted: `accepted()`, `counts()`, `twice()`, `totals()`."""
         self.api = Api(clock or (lambda: system.now().timestamp()), self.oracle, seed, keep)
         self.api.keys[api_key] = frozenset(SCOPES)
+        Logs(self.api)
+        Lists(self.api)
+        self.domains = Domains(self.api)
+        """What is authenticated: `put("shop.example", valid=False)`."""
         self.webhook = Webhook(self.oracle, self.api.clock)
         self.api.on_accepted = self.webhook.wake
         self.api.control = Control(self).handle
@@ -156,13 +162,19 @@ class FakeSendGrid:
     def add_rule(self, rule: Rule, when: Callable[[Any], bool] | None = None) -> Rule:
         """A rule as it comes over HTTP."""
         if rule.kind == "refused":
-            asyncio.run_coroutine_threadsafe(self.refuse(), self._loop)
+            asyncio.run_coroutine_threadsafe(self._refuse_for(rule.seconds), self._loop)
             return rule
         return self.faults.add(rule, when)
 
     async def refuse(self) -> None:
         """No connection at all from now on, and the open ones are cut, until `recover()`."""
         await self._server.refuse()
+
+    async def _refuse_for(self, seconds: float | None) -> None:
+        await self.refuse()
+        if seconds is not None:
+            await asyncio.sleep(seconds)
+            await self._server.accept()
 
     async def recover(self) -> None:
         """Nothing fails any more."""

@@ -190,7 +190,7 @@ class Api:
         now = self.clock()
         mail = read(request.body, now)
         self._allowed(mail)
-        rule = self.faults.strike("send", mail)
+        rule = self.faults.strike("send", mail, mail.personalizations[0].to[0].email)
         if answer := self._before(rule):
             return answer
         if mail.sandbox:

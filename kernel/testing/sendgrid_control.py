@@ -108,6 +108,9 @@ class Control:
         self.fake.latency = limits.latency
         return limits
 
+    def _post_domains(self, request: Request) -> Any:
+        return {"id": self.fake.domains.put(**msgspec.json.decode(request.body))}
+
     def _post_reset(self, request: Request) -> Any:
         self.fake.reset()
         return self.fake.totals()

@@ -7,7 +7,7 @@
 | drop, drop_after, drop_midway | the connection is cut: before the mail was accepted, after it, in the middle of the 202 |
 | stall, stall_after | no answer at all: not accepted, accepted |
 | slow | accepted, and the answer comes after `seconds` (1) |
-| refused | no connection at all, until `recover()` |
+| refused | no connection at all, for `seconds` or until `recover()` |
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import fnmatch
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -28,6 +28,9 @@ OPERATIONS = ("send", "logs", "messages", "suppression", "erase", "domains", "ot
 
 class Rule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
     """One line of the script. Whichever of `nth`, `every`, `share`, `to` are given must all agree."""
+
+    KNOWN: ClassVar[tuple[str, ...]] = KINDS
+    PLACES: ClassVar[tuple[str, ...]] = OPERATIONS
 
     kind: str
     on: str = "send"
@@ -51,10 +54,10 @@ class Rule(msgspec.Struct, kw_only=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         """Checks the words."""
-        if self.kind not in KINDS:
-            raise ValueError(f"no fault {self.kind!r}; there are {', '.join(KINDS)}")
-        if self.on not in (*OPERATIONS, "any"):
-            raise ValueError(f"no operation {self.on!r}; there are {', '.join(OPERATIONS)}, any")
+        if self.kind not in self.KNOWN:
+            raise ValueError(f"no fault {self.kind!r}; there are {', '.join(self.KNOWN)}")
+        if self.on not in (*self.PLACES, "any"):
+            raise ValueError(f"no operation {self.on!r}; there are {', '.join(self.PLACES)}, any")
 
 
 class Faults:
@@ -95,34 +98,33 @@ class Faults:
         self.rules.clear()
         self._when.clear()
 
-    def strike(self, operation: str, mail: Any = None) -> Rule | None:
+    def strike(self, operation: str, mail: Any = None, to: str = "") -> Rule | None:
         """The rule that hits this request, used up by one.
 
         Args:
             operation: of `OPERATIONS`.
             mail: what is to be sent, for operation `send`.
+            to: its first recipient.
         """
         hit = None
         for rule in self.rules:
             if rule.on in (operation, "any"):
                 rule.seen += 1
-                if hit is None and self._hits(rule, mail):
+                if hit is None and self._hits(rule, mail, to):
                     hit = rule
         if hit:
             hit.struck += 1
             self.struck[hit.kind] = self.struck.get(hit.kind, 0) + 1
         return hit
 
-    def _hits(self, rule: Rule, mail: Any) -> bool:
+    def _hits(self, rule: Rule, mail: Any, to: str) -> bool:
         if rule.times is not None and rule.struck >= rule.times:
             return False
         if rule.nth and rule.seen not in rule.nth:
             return False
         if rule.every and rule.seen % rule.every:
             return False
-        if rule.to and not (
-            mail and fnmatch.fnmatch(mail.personalizations[0].to[0].email, rule.to)
-        ):
+        if rule.to and not fnmatch.fnmatch(to, rule.to):
             return False
         when = self._when.get(id(rule))
         if when and not when(mail):

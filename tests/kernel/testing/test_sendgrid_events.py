@@ -58,13 +58,6 @@ async def listener() -> AsyncIterator[Listener]:
     await listener.server.stop()
 
 
-@pytest_asyncio.fixture
-async def http(fake_sendgrid: FakeSendGrid) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"authorization": f"Bearer {fake_sendgrid.api_key}"}
-    async with httpx.AsyncClient(base_url=fake_sendgrid.url, headers=headers) as client:
-        yield client
-
-
 async def send(http: httpx.AsyncClient, *people: dict[str, Any], **fields: Any) -> None:
     assert (await http.post("/v3/mail/send", json=mail(*people, **fields))).status_code == 202
 

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from tests.kernel.testing.sending import mail, person
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from kernel.testing.sendgrid import FakeSendGrid
 
 SEND = "/v3/mail/send"
-
-
-@pytest_asyncio.fixture
-async def http(fake_sendgrid: FakeSendGrid) -> AsyncIterator[httpx.AsyncClient]:
-    headers = {"authorization": f"Bearer {fake_sendgrid.api_key}"}
-    async with httpx.AsyncClient(base_url=fake_sendgrid.url, headers=headers, timeout=20) as client:
-        yield client
 
 
 async def test_it_accepts_and_remembers(
@@ -214,3 +205,16 @@ async def test_a_rate_limit(http: httpx.AsyncClient, fake_sendgrid: FakeSendGrid
     assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
     assert answers[2].json()["errors"][0]["message"] == "too many requests"
     assert fake_sendgrid.totals()["accepted"] == 2
+
+
+async def test_no_connection_for_a_while(
+    http: httpx.AsyncClient, fake_sendgrid: FakeSendGrid
+) -> None:
+    rules = [{"kind": "refused", "seconds": 0.2}]
+    with contextlib.suppress(httpx.TransportError):  # its own connection is cut too
+        await http.post("/_fake/faults", json={"rules": rules})
+    while True:
+        with contextlib.suppress(httpx.TransportError):
+            assert (await http.post(SEND, json=mail())).status_code == 202
+            break
+    assert fake_sendgrid.totals()["accepted"] == 1
