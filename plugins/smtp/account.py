@@ -28,6 +28,7 @@ USER = "SMTP_USER"
 KEY = "SMTP_DKIM_KEY"
 CA_FILE = "SMTP_CA_FILE"
 """Environment: a file of certificates to believe, where the server's is signed by nobody known."""
+SUBMISSION = 587
 SMALLEST = 1024
 """Bits of an RSA key that receivers still believe (RFC 8301)."""
 
@@ -83,6 +84,8 @@ def account(ctx: Context) -> Account:
     own = _variable(PASSWORD, ctx.tenant.id)
     if password := _environment(own):
         who.variable, who.password = own, password
+        if not who.host:
+            who.host, who.port = _named()
     else:
         who.problem = _shared(who, settings, own)
     if not who.problem:
@@ -92,9 +95,7 @@ def account(ctx: Context) -> Account:
 
 def _shared(who: Account, settings: SmtpSettings, own: str) -> str:
     """Everybody's server and password; the problem with them, if any."""
-    host, _, port = _environment(HOST).rpartition(":")
-    if not port.isdecimal():  # there is no port in it
-        host, port = _environment(HOST), ""
+    host, port = _named()
     if settings.host not in ("", host):
         return (
             f"The mail server is named by who runs Mailwright: set {HOST} there, or give the shop a "
@@ -102,16 +103,27 @@ def _shared(who: Account, settings: SmtpSettings, own: str) -> str:
         )
     who.host, who.user = host, _environment(USER)
     who.variable, who.password = PASSWORD, _environment(PASSWORD)
-    if port:
-        who.port = int(port)
+    who.port = port
     return ""
+
+
+def _named() -> tuple[str, int]:
+    """The server that who runs Mailwright named, and its port."""
+    given = _environment(HOST)
+    host, _, port = given.rpartition(":")
+    if given.count(":") == 1 and port.isdecimal():
+        return host, int(port)
+    return given, SUBMISSION
 
 
 def _reachable(who: Account) -> str:
     if not who.sender:
         return "The sender's address cannot be written in ASCII, as mail servers want it: choose another."
     if not who.host:
-        return f"There is no mail server: set {HOST} where Mailwright runs, then resume sending."
+        return (
+            f"There is no mail server: set {HOST} where Mailwright runs, or the host in the settings; "
+            "then resume sending."
+        )
     if bool(who.user) != bool(who.password):
         return (
             "To sign in to the mail server takes a user and a password, and one of them is missing: "
