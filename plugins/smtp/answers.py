@@ -32,7 +32,12 @@ _NO_MAILBOX = re.compile(
     r"|does not exist|doesn't exist",
     re.IGNORECASE,
 )
-_RELAY = re.compile(r"relay", re.IGNORECASE)
+_RELAY = re.compile(
+    r"relay(?:ing)? (?:access )?(?:is )?(?:denied|prohibited|not (?:allowed|permitted))"
+    r"|(?:unable|not (?:allowed|permitted)) to relay|authentication (?:is )?required",
+    re.IGNORECASE,
+)
+"""The server does not know us. Not just `relay`: users may be unknown in a relay's table."""
 
 
 class Answer(Frozen):
@@ -51,15 +56,17 @@ def accepted(said: str, message_id: str) -> Answer:
     return Answer(kind="accepted", provider_id=(found[1] if found else message_id)[:LONGEST])
 
 
-def of_response(code: int, said: str) -> Answer:
-    """A refusal of the recipient or of the mail."""
+def of_response(code: int, said: str, of_mail: bool = False) -> Answer:
+    """A refusal of the recipient; or of the mail, whose words may speak of anything."""
     text = _clean(said)
     reason = f"The mail server answered {code}" + (f": {text}"[:LONGEST] if text else "")
     if code == 530 or (500 <= code < 600 and _RELAY.search(text)):
         return Answer(kind="halt", reason=reason)
     if 500 <= code < 600:
         status = _STATUS.match(text)
-        bounce = status[1] in NO_MAILBOX if status else bool(_NO_MAILBOX.search(text))
+        bounce = (
+            status[1] in NO_MAILBOX if status else not of_mail and bool(_NO_MAILBOX.search(text))
+        )
         return Answer(kind="rejected", reason=reason, bounce=bounce)
     return Answer(kind="retry", reason=reason)
 

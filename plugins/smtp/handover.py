@@ -115,6 +115,10 @@ class HandOver:
                     mime.message_id(self.who, message),
                 )
                 answer = await way.run(mail)
+        except asyncio.CancelledError:
+            if line is not None:  # nobody knows where it stands
+                line.client.close()
+            raise
         except Exception as error:  # noqa: BLE001 - the others' answers must not get lost with this one
             if line is None or way is None:
                 missed = answers.of_error(error, dotted=False)

@@ -49,11 +49,11 @@ class Transaction:
         start = await self.client.execute_command(b"DATA")
         if start.code != GO_ON:
             await self._reset(start.code)
-            return answers.of_response(start.code, start.message)
+            return answers.of_response(start.code, start.message, of_mail=True)
         code, said = await self._content(mail)
         if code // 100 == 2:
             return answers.accepted(said, self.message_id)
-        return answers.of_response(code, said)
+        return answers.of_response(code, said, of_mail=True)
 
     async def _content(self, mail: bytes) -> tuple[int, str]:
         """The mail, then the dot. Not by the library's `data`: it would not tell which of the two failed."""

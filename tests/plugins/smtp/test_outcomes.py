@@ -8,6 +8,7 @@ import pytest
 
 from kernel.profiles.suppression import suppressed
 from plugins.smtp import handover
+from plugins.smtp.answers import accepted, of_response
 from plugins.smtp.channel import SMTP
 from tests.plugins.smtp.mails import attempting, mail, with_mail
 
@@ -124,7 +125,11 @@ async def test_a_wrong_password_stops_everything(
 
 @pytest.mark.parametrize(
     ("at", "answer"),
-    [("mail", "553 5.7.1 not your address"), ("rcpt", "554 5.7.1 Relay access denied")],
+    [
+        ("mail", "553 5.7.1 not your address"),
+        ("rcpt", "554 5.7.1 Relay access denied"),
+        ("rcpt", "530 5.7.0 who are you"),
+    ],
 )
 async def test_the_fault_is_the_accounts(
     core: Core, fake: FakeSmtp, use: Use, at: Any, answer: str
@@ -170,9 +175,42 @@ async def test_a_mailbox_that_does_not_exist(core: Core, fake: FakeSmtp, use: Us
         assert not (await suppressed(ctx, [gone])).get(gone)
 
 
-async def test_a_refusal_is_not_a_bounce(core: Core, fake: FakeSmtp, use: Use) -> None:
+@pytest.mark.parametrize(
+    ("said", "bounce"),
+    [
+        ("550 5.1.1 <a@b.test>: User unknown in relay recipient table", True),
+        ("550 No such user here", True),
+        ("556 5.1.10 null MX", True),
+        ("552 5.2.2 mailbox full", False),
+        ("550 5.7.1 blocked by the relay's policy", False),
+        ("550 no", False),
+    ],
+)
+def test_what_is_a_bounce(said: str, bounce: bool) -> None:
+    answer = of_response(int(said[:3]), said[4:])
+    assert (answer.kind, answer.bounce) == ("rejected", bounce)
+
+
+@pytest.mark.parametrize(
+    ("said", "id_"),
+    [
+        ("2.0.0 Ok: queued as 4F1B2C", "4F1B2C"),
+        ("OK id=1tF3xQ-000abc-2D", "1tF3xQ-000abc-2D"),
+        ("2.6.0 message received", "<ours@x.test>"),
+        ("", "<ours@x.test>"),
+    ],
+)
+def test_the_servers_name_for_it(said: str, id_: str) -> None:
+    assert accepted(said, "<ours@x.test>").provider_id == id_
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["550 5.7.1 looks like spam", "550 looks like spam, the page you link to does not exist"],
+)
+async def test_a_refusal_is_not_a_bounce(core: Core, fake: FakeSmtp, use: Use, said: str) -> None:
     await use()
-    fake.fail("content", "550 5.7.1 looks like spam, the page you link to does not exist")
+    fake.fail("content", said)
     [receipt] = await sent(core)
     assert receipt.state == "rejected"
     async with core.tenant_scope("alpha") as ctx:
