@@ -64,6 +64,8 @@ class FakeSmtp:
     user: str = "alpha"
     password: str = "secret of alpha"
     offers_tls: bool = True
+    implicit: bool = False
+    """Whether it speaks TLS from the first byte, and offers none later."""
     taken: list[Taken] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     sessions: int = 0
@@ -91,19 +93,22 @@ class FakeSmtp:
         self._open: set[asyncio.BaseTransport] = set()
 
         def session() -> SMTP:
+            later = self.offers_tls and not self.implicit
             return _Session(
                 self,
                 hostname="mx.test",
-                tls_context=context if self.offers_tls else None,
-                require_starttls=self.offers_tls,
+                tls_context=context if later else None,
+                require_starttls=later,
                 authenticator=self._sign_in,
                 auth_required=bool(self.user),
-                auth_require_tls=self.offers_tls,
+                auth_require_tls=later,
                 data_size_limit=10**7,
                 ident="fake",
             )
 
-        self._server = await asyncio.get_running_loop().create_server(session, "127.0.0.1", 0)
+        self._server = await asyncio.get_running_loop().create_server(
+            session, "127.0.0.1", 0, ssl=context if self.implicit else None
+        )
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 

@@ -10,12 +10,13 @@ from plugins.smtp.account import account
 from plugins.smtp.channel import SMTP
 from plugins.smtp.pool import pool
 from tests.plugins.smtp.mails import attempting
+from tests.plugins.smtp.server import FakeSmtp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from pathlib import Path
 
     from kernel.tenancy.core import Core
-    from tests.plugins.smtp.server import FakeSmtp
 
     Use = Callable[..., Awaitable[None]]
 
@@ -93,6 +94,16 @@ async def test_a_server_next_door_that_asks_for_nothing(
     [receipt] = await SMTP.send(await core.detached("alpha"), await attempting(core))
     assert receipt.state == "accepted"
     assert (fake.taken[0].tls, fake.taken[0].user) == (False, "")
+
+
+async def test_encrypted_from_the_first_byte(
+    core: Core, fake: FakeSmtp, use: Use, folder: Path
+) -> None:
+    async with FakeSmtp(folder, implicit=True) as other:
+        await use(port=other.port, encryption="tls")
+        receipts = await SMTP.send(await core.detached("alpha"), await attempting(core, 2))
+        assert {one.state for one in receipts} == {"accepted"}
+        assert len(other.taken) == 2 and fake.sessions == 0
 
 
 async def test_no_password_over_an_open_connection(core: Core, fake: FakeSmtp, use: Use) -> None:
