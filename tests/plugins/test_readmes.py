@@ -29,6 +29,7 @@ ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
         "cadence",
         "outbox",
         "sendgrid",
+        "smtp",
         "affinity",
         "churn",
         "rfm",

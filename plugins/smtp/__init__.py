@@ -1,0 +1,1 @@
+"""A channel that hands mail to a mail server by SMTP, for those who host themselves."""

@@ -1,0 +1,163 @@
+"""Which mail server a tenant's mail goes to, who signs in there, and with which key it is signed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from plugins.smtp.manifest import SmtpSettings
+from plugins.smtp.mime import ascii_address
+
+if TYPE_CHECKING:
+    from kernel.sdk import Context
+
+PASSWORD = "SMTP_PASSWORD"
+HOST = "SMTP_HOST"
+"""Environment: `host` or `host:port` of the server for shops without a password of their own."""
+USER = "SMTP_USER"
+KEY = "SMTP_DKIM_KEY"
+CA_FILE = "SMTP_CA_FILE"
+"""Environment: a file of certificates to believe, where the server's is signed by nobody known."""
+SUBMISSION = 587
+SMALLEST = 1024
+"""Bits of an RSA key that receivers still believe (RFC 8301)."""
+
+
+class Account:
+    """What stands for one tenant at its mail server. Its repr holds no secret, since it may reach a log."""
+
+    __slots__ = (
+        "ca_file", "connections", "dkim_key", "domain", "encryption", "host", "password", "port",
+        "problem", "selector", "sender", "user", "variable",
+    )  # fmt: skip
+
+    def __init__(self, sender: str, settings: SmtpSettings) -> None:
+        self.sender = ascii_address(sender)
+        """The address that mails are from; bounces go there too."""
+        self.domain = self.sender.rpartition("@")[2].lower()
+        """Of the sender's address: the mails are signed for it, and carry it in their ids."""
+        self.variable = ""
+        """The environment variable that the password is read from."""
+        self.host = settings.host
+        self.port = settings.port
+        self.user = settings.user
+        self.password = ""
+        self.encryption = settings.encryption
+        self.connections = settings.connections
+        self.ca_file = _environment(CA_FILE)
+        self.selector = settings.dkim_selector
+        self.dkim_key = b""
+        """RSA, as PEM (PKCS #1); empty: the mails are not signed here."""
+        self.problem = ""
+        """Why nothing can be sent, in a sentence for the merchant; empty when it can."""
+
+    def __repr__(self) -> str:
+        return f"Account({self.variable}, {self.host}:{self.port}, user={self.user!r})"
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Equal for tenants that can share connections."""
+        return (
+            self.host, self.port, self.user, self.password, self.encryption, self.ca_file,
+            self.connections, self.domain,
+        )  # fmt: skip
+
+
+def account(ctx: Context) -> Account:
+    """The tenant's account, from the environment and its settings.
+
+    The settings name a server only beside a password of the tenant's own: otherwise a merchant could have
+    everybody's password sent to a server of theirs, or reach into the network that Mailwright runs in.
+    """
+    settings = ctx.settings(SmtpSettings)
+    who = Account(ctx.tenant.sender.email, settings)
+    own = _variable(PASSWORD, ctx.tenant.id)
+    if password := _environment(own):
+        who.variable, who.password = own, password
+        if not who.host:
+            who.host, who.port = _named()
+    else:
+        who.problem = _shared(who, settings, own)
+    if not who.problem:
+        who.problem = _reachable(who) or _signing(who, _variable(KEY, ctx.tenant.id))
+    return who
+
+
+def _shared(who: Account, settings: SmtpSettings, own: str) -> str:
+    """Everybody's server and password; the problem with them, if any."""
+    host, port = _named()
+    if settings.host not in ("", host):
+        return (
+            f"The mail server is named by who runs Mailwright: set {HOST} there, or give the shop a "
+            f"password of its own in {own}; then resume sending."
+        )
+    who.host, who.user = host, _environment(USER)
+    who.variable, who.password = PASSWORD, _environment(PASSWORD)
+    who.port = port
+    return ""
+
+
+def _named() -> tuple[str, int]:
+    """The server that who runs Mailwright named, and its port."""
+    given = _environment(HOST)
+    host, _, port = given.rpartition(":")
+    if given.count(":") == 1 and port.isdecimal():
+        return host, int(port)
+    return given, SUBMISSION
+
+
+def _reachable(who: Account) -> str:
+    if not who.sender:
+        return "The sender's address cannot be written in ASCII, as mail servers want it: choose another."
+    if not who.host:
+        return (
+            f"There is no mail server: set {HOST} where Mailwright runs, or the host in the settings; "
+            "then resume sending."
+        )
+    if bool(who.user) != bool(who.password):
+        return (
+            "To sign in to the mail server takes a user and a password, and one of them is missing: "
+            f"set {who.variable} where Mailwright runs, and the user; then resume sending."
+        )
+    if who.user and who.encryption == "none":
+        return "A password never goes over an unencrypted connection: choose starttls or tls."
+    return ""
+
+
+def _signing(who: Account, variable: str) -> str:
+    """Read the key; the problem with it, if any. Half a signature is none, so both or neither."""
+    given = _environment(variable)
+    if bool(given) != bool(who.selector):
+        return (
+            f"To sign mails takes the setting dkim_selector and a key in {variable}, and one of them "
+            "is missing; then resume sending."
+        )
+    if not given:
+        return ""
+    try:
+        pem = given.replace("\\n", "\n") if "-----BEGIN" in given else Path(given).read_text()
+        key = load_pem_private_key(pem.encode(), None)
+    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
+        return f"The key in {variable} cannot be read: it takes an RSA key as PEM, or a file that holds one."
+    if not isinstance(key, RSAPrivateKey) or key.key_size < SMALLEST:
+        return f"The key in {variable} must be an RSA key of {SMALLEST} bits or more, better 2048."
+    who.dkim_key = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+    return ""
+
+
+def _environment(name: str) -> str:
+    return os.environ.get(name, "").strip()
+
+
+def _variable(name: str, tenant_id: str) -> str:
+    return f"{name}_{tenant_id.replace('-', '_').upper()}"

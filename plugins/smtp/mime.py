@@ -1,0 +1,133 @@
+"""The mail as it goes over the wire: MIME by the standard library, signed by dkimpy. Both take
+milliseconds of computing, so `build` is called in a thread.
+"""
+
+from __future__ import annotations
+
+import re
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import EmailPolicy
+from typing import TYPE_CHECKING, Any
+
+import dkim
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from kernel.sdk import Outgoing, Tenant
+    from plugins.smtp.account import Account
+
+OWN = frozenset(
+    (
+        "from", "to", "cc", "bcc", "sender", "return-path", "subject", "date", "message-id", "received",
+        "mime-version", "content-type", "content-transfer-encoding", "dkim-signature",
+    )
+)  # fmt: skip
+"""Headers that are made here, whatever a mail brings under their names."""
+SIGNED = (
+    b"from", b"from", b"to", b"subject", b"date", b"message-id", b"reply-to", b"mime-version",
+    b"content-type", b"list-unsubscribe", b"list-unsubscribe-post",
+)  # fmt: skip
+"""What a signature covers. Those that a mail does not have are covered too: nobody can add them later,
+nor a second From.
+"""
+NAME = re.compile(r"[!-9;-~]+")
+"""What a header may be called: RFC 5322, section 2.2."""
+_ADDRESS = re.compile(r"[!#-'*+\-./0-9=?A-Z^_`a-z{|}~]+@[A-Za-z0-9.-]+")
+
+
+class _Policy(EmailPolicy):
+    """Leaves List-… headers and the id on one line: the default would encode long ones as words, and mail
+    programs would not find the link.
+    """
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        if name.lower().startswith(("list-", "message-id")) and value.isascii():
+            return f"{name}: {value}{self.linesep}".encode()
+        return super().fold_binary(name, value)
+
+
+POLICY = _Policy(linesep="\r\n")
+
+
+def build(who: Account, tenant: Tenant, message: Outgoing, at: datetime) -> bytes:
+    """The mail, text and HTML as alternatives, lines ended by CR LF, signed where there is a key.
+
+    Raises:
+        ValueError, dkim.DKIMException: it cannot be made.
+    """
+    mail = make(who, tenant, message, at).as_bytes()
+    if not who.dkim_key:
+        return mail
+    signature: bytes = dkim.sign(
+        mail,
+        who.selector.encode(),
+        who.domain.encode(),
+        who.dkim_key,
+        canonicalize=(b"relaxed", b"relaxed"),
+        include_headers=SIGNED,
+    )
+    return signature + mail
+
+
+def make(who: Account, tenant: Tenant, message: Outgoing, at: datetime) -> EmailMessage:
+    """The mail before it is signed."""
+    rendered = message.rendered
+    assert rendered is not None and message.recipient.email
+    mail = EmailMessage(policy=POLICY)
+    mail["From"] = Address(_line(tenant.sender.name), addr_spec=who.sender)
+    # The address alone: a name belongs to the customer, and what stands in it is not ours to choose.
+    mail["To"] = ascii_address(message.recipient.email)
+    mail["Subject"] = _line(rendered.subject)
+    mail["Date"] = at
+    mail["Message-ID"] = message_id(who, message)
+    for name, value in rendered.headers.items():
+        if name.lower() not in OWN and NAME.fullmatch(name):
+            _put(mail, name, value)
+    if tenant.sender.reply_to and "Reply-To" not in mail:
+        _put(mail, "Reply-To", tenant.sender.reply_to)
+    # Quoted-printable whatever stands in it: seven bits reach every server unchanged, and so does the
+    # signature.
+    mail.set_content(rendered.text, cte="quoted-printable")
+    if rendered.html:
+        mail.add_alternative(rendered.html, subtype="html", cte="quoted-printable")
+    return mail
+
+
+def message_id(who: Account, message: Outgoing) -> str:
+    """`<our id @ the sender's domain>`: the same at each attempt, so that whoever sees two knows."""
+    return f"<{message.id}@{who.domain}>"
+
+
+def ascii_address(email: str) -> str:
+    """The address as every mail server and header takes it; empty where there is no such form.
+
+    The domain may hold any letters (they are written in ASCII then), the part before it may not: few
+    servers take that.
+    """
+    local, _, domain = email.rpartition("@")
+    try:
+        found = f"{local}@{domain.encode('idna').decode()}"
+    except UnicodeError:
+        return ""
+    return found if _ADDRESS.fullmatch(found) else ""
+
+
+def _put(mail: EmailMessage, name: str, value: str) -> None:
+    """Add a header, once; one that is no header (an address in two parts) is left out."""
+    if name in mail:
+        return
+    try:
+        mail[name] = _line(value)
+    except (ValueError, IndexError):
+        del mail[name]
+
+
+def _line(value: str) -> str:
+    """On one line, and without what is not to be seen: no value can begin a header of its own.
+
+    Nor by an encoded word (`=?utf-8?q?=0D=0A…?=`), which the library would decode and write out.
+    """
+    shown = "".join(c if c.isprintable() else " " for c in value).replace("=?", "= ?")
+    return " ".join(shown.split())
