@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 _SAVE = """
 INSERT INTO deliverability_check AS c
   (tenant_id, what, place, subject, state, words, found, wanted, checked_at, ok_at)
-SELECT $1, r.what, r.place, r.subject, r.state, r.words, r.found, r.wanted::jsonb, $2,
-  CASE WHEN r.state IN ('ok', 'warn') THEN $2 END
+SELECT $1, r.what, r.place, r.subject, r.state, r.words, r.found, r.wanted::jsonb, $2::timestamptz,
+  CASE WHEN r.state IN ('ok', 'warn') THEN $2::timestamptz END
 FROM unnest($3::text[], $4::int[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[])
   r (what, place, subject, state, words, found, wanted)
 ON CONFLICT (tenant_id, what) DO UPDATE SET place = excluded.place, subject = excluded.subject,
