@@ -111,30 +111,32 @@ async def sender_policy(resolver: Resolver, settings: DeliverabilitySettings, do
         )
 
     if len(got.records) > 1:
-        words = sorted({word for text in got.records for word in text.split()[1:]})
-        terms = [word for word in words if word.lower().lstrip("+-~?") != "all"]
-        one = " ".join(["v=spf1", *terms, "~all"])
         text = "There are two SPF records or more, so receivers ignore them all. Keep one, such as this."
-        return say("bad", text, one)
+        return say("bad", text, spf.repaired(got.records, include))
     if got.problem:
-        return say("bad", f"Receivers refuse this SPF record. {got.problem}")
+        # Where the record itself cannot be read there is one to put in its place; else it is about others.
+        record = spf.repaired(got.records, include) if got.record.problem else ""
+        return say("bad", f"Receivers refuse this SPF record. {got.problem}", record)
     if not got.failed and not got.records:
         first = f"v=spf1 include:{include} ~all" if include else "v=spf1 a mx ~all"
         return say("bad", "No SPF record says who may send for this domain.", first)
+    mended = spf.repaired(got.records)
     if got.record.ending == "+":
-        return say("bad", "The SPF record lets anybody send in your name. End it with ~all.")
+        words = "The SPF record lets anybody send in your name. End it with ~all."
+        return say("bad", words, mended)
     known = not include or any(
         host == include or host.endswith(f".{include}") for host in got.hosts
     )
     if got.failed and not known:
         return say("unknown", SILENT)
     if not known:
-        record = spf.with_include(got.records[0], include)
-        return say("bad", f"The SPF record does not let {include} send for you.", record)
+        words = f"The SPF record does not let {include} send for you."
+        return say("bad", words, spf.repaired(got.records, include))
     if got.failed:
         return say("unknown", SILENT)
     if got.record.ending in ("", "?") and not _redirects(got.record):
-        return say("warn", "The SPF record does not say what to do with others. End it with ~all.")
+        words = "The SPF record does not say what to do with others. End it with ~all."
+        return say("warn", words, mended)
     return say(
         "ok", f"Your provider may send for this domain ({got.lookups} of {spf.MOST} look-ups)."
     )
@@ -202,15 +204,18 @@ async def dmarc_of(resolver: Resolver, domain: str) -> tuple[Check, records.Poli
     counts = policy.policy if host == domain else policy.subdomains or policy.policy
     if not policy.reports:
         words = f"The policy is {counts}, and nobody gets reports: add rua=mailto: with an address."
-        return _dmarc(domain, "warn", words, shown), policy
+        record = f"{texts[0].rstrip('; ')}; rua=mailto:dmarc@{records.owned(domain)}"
+        return _dmarc(domain, "warn", words, shown, record, host), policy
     later = (
         " Once the reports look right, quarantine protects your name." if counts == "none" else ""
     )
     return _dmarc(domain, "ok", f"The policy is {counts}.{later}", shown), policy
 
 
-def _dmarc(domain: str, state: State, words: str, found: str = "", record: str = "") -> Check:
-    wanted = (Wanted(type="TXT", name=f"_dmarc.{domain}", value=record),) if record else ()
+def _dmarc(
+    domain: str, state: State, words: str, found: str = "", record: str = "", host: str = ""
+) -> Check:
+    wanted = (Wanted(type="TXT", name=f"_dmarc.{host or domain}", value=record),) if record else ()
     return Check(what="dmarc", subject=domain, state=state, words=words, found=found, wanted=wanted)
 
 

@@ -103,7 +103,7 @@ def judge(settings: DeliverabilitySettings, rates: Rates) -> Judged:
             continue
         said = (
             f"{name}: {events} of {rates.accepted:,} {who} {what} in seven days ({percent:.2f} %; "
-            f"{stop if percent >= stop else warn:g} % is too much)."
+            f"{f'{stop:g} % is too much' if percent >= stop else f'from {stop:g} % on mail is paused'})."
         )
         if percent >= stop:
             return Judged(state="stop", reason=said)

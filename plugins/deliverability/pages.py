@@ -110,11 +110,13 @@ def _charts(days: Sequence[SenderDay]) -> list[Any]:
 async def home(ctx: Context, _: object) -> dict[str, Any] | None:
     """What is wrong; left out where nothing is."""
     settings = ctx.settings(DeliverabilitySettings)
-    troubles = [one.reason for one in await repo.paused(ctx)]
+    troubles = [("", one.reason) for one in await repo.paused(ctx)]
     if await jobs.sends(ctx):
-        troubles += [one.words for one in await repo.checks(ctx) if one.state == "bad"]
         troubles += [
-            verdict.reason
+            (title(one.what)[0], one.words) for one in await repo.checks(ctx) if one.state == "bad"
+        ]
+        troubles += [
+            ("", verdict.reason)
             for one in (await health.rates(ctx)).values()
             if (verdict := health.judge(settings, one)).state == "warn"
         ]

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 from kernel.sdk import Frozen
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from plugins.deliverability.resolver import Resolver
 
 MOST = 10
@@ -88,12 +90,20 @@ def parse(text: str) -> Record:
     return Record(terms=tuple(terms))
 
 
-def with_include(text: str, include: str) -> str:
-    """The record with one more include, before its `all`."""
-    words = text.split()
-    place = next((n for n, word in enumerate(words) if word.lower().lstrip("+-~?") == "all"), None)
-    place = len(words) if place is None else place
-    return " ".join([*words[:place], f"include:{include}", *words[place:]])
+def repaired(texts: Sequence[str], include: str = "") -> str:
+    """One record of all that can be read in these, with this include, and an ending that refuses others."""
+    words: dict[str, None] = {}
+    ending = "~all"
+    for word in (word for text in texts for word in text.split()[1:]):
+        if word.lower().lstrip("+-~?") == "all":
+            ending = word.lower() if word[0] in "-~" else ending
+        elif not parse(f"v=spf1 {word}").problem:
+            # A redirect counts only without `all`: as an include it means the same beside one.
+            redirects = word.lower().startswith("redirect=") and word[9:]
+            words[f"include:{word[9:]}" if redirects else word] = None
+    if include and f"include:{include}" not in [word.lower().lstrip("+") for word in words]:
+        words[f"include:{include}"] = None
+    return " ".join(["v=spf1", *words, ending])
 
 
 async def follow(resolver: Resolver, domain: str) -> Followed:

@@ -46,14 +46,39 @@ SPF = {
         ["v=spf1 include:sendgrid.net ~all", "v=spf1 ip4:1.2.3.4 -all"],
         "bad",
         "two SPF records",
-        "v=spf1 include:sendgrid.net ip4:1.2.3.4 ~all",
+        "v=spf1 include:sendgrid.net ip4:1.2.3.4 -all",
     ),
-    "anybody": (["v=spf1 include:sendgrid.net +all"], "bad", "anybody", ""),
-    "open": (["v=spf1 include:sendgrid.net"], "warn", "others", ""),
-    "neutral": (["v=spf1 include:sendgrid.net ?all"], "warn", "others", ""),
-    "nonsense": (["v=spf1 include:sendgrid.net ipv4:1.2.3.4 ~all"], "bad", "means nothing", ""),
-    "no value": (["v=spf1 include: ~all"], "bad", "means nothing", ""),
-    "bad network": (["v=spf1 ip4:1.2.3.999 ~all"], "bad", "not complete", ""),
+    "anybody": (
+        ["v=spf1 include:sendgrid.net +all"],
+        "bad",
+        "anybody",
+        "v=spf1 include:sendgrid.net ~all",
+    ),
+    "open": (["v=spf1 include:sendgrid.net"], "warn", "others", "v=spf1 include:sendgrid.net ~all"),
+    "neutral": (
+        ["v=spf1 include:sendgrid.net ?all"],
+        "warn",
+        "others",
+        "v=spf1 include:sendgrid.net ~all",
+    ),
+    "nonsense": (
+        ["v=spf1 include:sendgrid.net ipv4:1.2.3.4 ~all"],
+        "bad",
+        "means nothing",
+        "v=spf1 include:sendgrid.net ~all",
+    ),
+    "no value": (
+        ["v=spf1 include: ~all"],
+        "bad",
+        "means nothing",
+        "v=spf1 include:sendgrid.net ~all",
+    ),
+    "bad network": (
+        ["v=spf1 ip4:1.2.3.999 ~all"],
+        "bad",
+        "not complete",
+        "v=spf1 include:sendgrid.net ~all",
+    ),
     "dead include": (
         ["v=spf1 include:gone.example include:sendgrid.net ~all"],
         "bad",
@@ -144,7 +169,7 @@ DMARC = {
     "two": (["v=DMARC1; p=none", "v=DMARC1; p=reject"], "bad", "two DMARC", False),
     "no policy": (["v=DMARC1; rua=mailto:a@b.example"], "bad", "no policy", True),
     "odd policy": (["v=DMARC1; p=maybe"], "bad", "no policy", True),
-    "no reports": (["v=DMARC1; p=reject"], "warn", "rua=", False),
+    "no reports": (["v=DMARC1; p=reject"], "warn", "rua=", True),
     "reject": (["v=DMARC1;p=reject;rua=mailto:a@b.example"], "ok", "is reject", False),
     "none": (["v=DMARC1; p=none; rua=mailto:a@b.example"], "ok", "quarantine", False),
 }
@@ -158,7 +183,8 @@ async def test_dmarc(names: NameServer, case: str) -> None:
     assert one.state == state and words in one.words
     assert [w.name for w in one.wanted] == ([f"_dmarc.{SHOP}"] if add else [])
     if add:
-        assert one.wanted[0].value.startswith("v=DMARC1; p=none; rua=mailto:")
+        policy = "reject" if state == "warn" else "none"
+        assert one.wanted[0].value == f"v=DMARC1; p={policy}; rua=mailto:dmarc@example.com"
 
 
 async def test_dmarc_of_the_domain_above_counts(names: NameServer) -> None:
