@@ -143,6 +143,8 @@ from kernel.profiles.suppression_page import SuppressionLine, SuppressionPage
 from kernel.profiles.suppression_page import page as suppression_page
 from kernel.profiles.traits import traits_of, write_trait_frame, write_traits
 from kernel.runtime.engine import Engine, open_engine
+from kernel.tenancy.audit import record as audit
+from kernel.tenancy.health import tell as tell_health
 from kernel.tenancy.links import is_ours, public_url, seal, sign, verify
 from kernel.tenancy.repository import TenantRepository
 from kernel.tenancy.switches import set_clock
@@ -260,6 +262,7 @@ __all__ = [
     "approvals",
     "artefact_in_use",
     "auc",
+    "audit",
     "baselines",
     "before",
     "campaigns",
@@ -324,6 +327,7 @@ __all__ = [
     "suppress",
     "suppressed",
     "suppression_page",
+    "tell_health",
     "tenant_table",
     "timeline",
     "traits_of",

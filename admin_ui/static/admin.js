@@ -36,3 +36,12 @@ for (const box of document.querySelectorAll("[data-narrow]")) {
     document.getElementById(box.dataset.narrow).classList.toggle("narrow", box.checked);
   });
 }
+
+// A button marked `data-copy` copies the text of the part it names; without a clipboard it stays hidden.
+for (const button of navigator.clipboard ? document.querySelectorAll("[data-copy]") : []) {
+  button.hidden = false;
+  button.addEventListener("click", async () => {
+    await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent);
+    button.textContent = "Copied";
+  });
+}

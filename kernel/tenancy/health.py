@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from kernel.contracts.errors import Unavailable
+from kernel.plugboard.parts import Failure
 from kernel.tenancy.repository import Page, TenantRepository
 from kernel.tenancy.tables import TenancyHealth
 
@@ -18,7 +20,6 @@ if TYPE_CHECKING:
     from piccolo.custom_types import Combinable
 
     from kernel.contracts.context import Context
-    from kernel.plugboard.parts import Failure
     from kernel.tenancy.core import Core
 
 log = structlog.get_logger(__name__)
@@ -104,6 +105,12 @@ async def _try(core: Core, health: Health) -> None:
         await health.flush(core)
     except Exception as error:  # noqa: BLE001 - the board must not stop what it looks at
         log.warning("health board not written", error=type(error).__name__)
+
+
+def tell(ctx: Context, plugin: str, what: str, sentence: str) -> None:
+    """Put a sentence on the tenant's board that is no error, and that somebody should read."""
+    failure = Failure(ctx.tenant.id, plugin, what, Unavailable(sentence))
+    ctx.core.board.report(failure)  # type: ignore[attr-defined]
 
 
 async def page(ctx: Context, after: str = "", limit: int = 50) -> Page:

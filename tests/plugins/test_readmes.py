@@ -36,6 +36,7 @@ ROW = re.compile(r"^\| `(\w+)` \| (.+?) \| (.+) \|$", re.MULTILINE)
         "discounts",
         "claude",
         "tracking",
+        "deliverability",
     ],
 )
 def test_readme_is_true(board: Plugboard, name: str) -> None:
