@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plugins.compliance import mail, suppression
+from kernel.sdk import suppressed
+from plugins.compliance import mail
 from plugins.compliance.consent import ALLOWED, judge, no
 from plugins.compliance.manifest import ComplianceSettings
 
@@ -21,9 +22,9 @@ async def verdicts(ctx: Context, stage: str, batch: Sequence[Outgoing]) -> list[
         return [denied] * len(batch)
     rules = ctx.settings(ComplianceSettings)
     emails = [message.recipient.email for message in batch]
-    listed = await suppression.listed(ctx, emails, rules.ignore_unreadable)
+    listed = await suppressed(ctx, emails, rules.ignore_unreadable)
     found = [
-        judge(rules, message.recipient, listed.get(message.recipient.email or ""), ctx.now)
+        judge(rules, message, listed.get(message.recipient.email or "", ()), ctx.now)
         for message in batch
     ]
     if stage != "plan":

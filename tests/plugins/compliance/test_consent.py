@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kernel.contracts.delivery import Recipient
-from plugins.compliance.consent import Suppressed, judge
+from plugins.compliance.consent import Suppressed, of_person
 from plugins.compliance.manifest import ComplianceSettings
 
 NOW = datetime(2026, 6, 15, 10, tzinfo=UTC)
@@ -34,7 +34,7 @@ def person(**fields: Any) -> Recipient:
 
 
 def verdict(who: Recipient, listed: Suppressed | None = None, **settings: Any) -> tuple[str, str]:
-    found = judge(ComplianceSettings(**settings), who, listed, NOW)
+    found = of_person(ComplianceSettings(**settings), who, listed, NOW)
     return found.outcome, found.rule.removeprefix("compliance.")
 
 
@@ -91,7 +91,7 @@ def test_without_evidence_a_subscription_counts_in_the_united_states(country: st
 
 
 def test_the_reason_says_what_is_missing() -> None:
-    found = judge(ComplianceSettings(), person(country="", consent_at=None), None, NOW)
+    found = of_person(ComplianceSettings(), person(country="", consent_at=None), None, NOW)
     assert found.reason == (
         "Consent is on record, but not when it was given, which is needed where the country is "
         "unknown."

@@ -47,6 +47,20 @@ async def test_suppressed_addresses_are_recognised_in_any_spelling(alpha: Tenant
         assert [v.rule for v in verdicts] == ["compliance.suppression", ""]
 
 
+async def test_a_topic_stops_its_mails_and_no_others(alpha: TenantScope) -> None:
+    """GDPR Art. 21(2): an objection to one kind of mail is an objection to that kind."""
+    [made] = await finished(alpha, 1, email="ada@example.com")
+    offer = msgspec.structs.replace(made, topic="offers")
+    news = msgspec.structs.replace(made, topic="news")
+    await suppress(alpha, "ada@example.com", "unsubscribed", topic="news")
+    for stage in ("plan", "handover"):
+        verdicts = await compliance_rules(alpha, stage, [offer, news])
+        assert [v.rule for v in verdicts] == ["", "compliance.topic"]
+    await suppress(alpha, "ada@example.com", "unsubscribed")
+    verdicts = await compliance_rules(alpha, "plan", [offer, news])
+    assert [v.rule for v in verdicts] == ["compliance.suppression"] * 2
+
+
 async def test_a_changed_secret_closes_the_gate(core: Core) -> None:
     async with core.tenant_scope("alpha") as ctx:
         batch = await finished(ctx)
