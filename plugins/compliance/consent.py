@@ -52,10 +52,25 @@ def judge(
         listed: the entries of the address on the suppression list.
         now: the time of judging.
     """
+    if message.transactional:
+        return asked_for(message.recipient, everything(listed))
     verdict = of_person(rules, message.recipient, everything(listed), now)
     if verdict is not ALLOWED or not listed:
         return verdict
     return topic(message, listed)
+
+
+def asked_for(person: Recipient, listed: Suppressed | None) -> Verdict:
+    """CAN-SPAM 15 USC 7702(17): mail that was asked for needs no subscription, and an unsubscription
+    does not end it. A complaint, a bounce, an erasure or the merchant's word does.
+    """
+    if not person.email:
+        return no("no_address", "There is no e-mail address.")
+    if not plausible(person.email):
+        return no("bad_address", "The e-mail address is not one that mail can be sent to.")
+    if listed is not None and listed.reason != "unsubscribed":
+        return no("suppression", f"{SUPPRESSED[listed.reason]} on {listed.at:%Y-%m-%d}.")
+    return ALLOWED
 
 
 def everything(listed: Sequence[Suppressed]) -> Suppressed | None:
@@ -100,7 +115,14 @@ def of_person(
             "evidence",
             f"Consent is on record, but not {missing(person)}, which is needed {where}.",
         )
+    if rules.require_wording and lacks_wording(rules, person):
+        return no("wording", "It is not recorded to which words the customer agreed.")
     return ALLOWED
+
+
+def lacks_wording(rules: ComplianceSettings, person: Recipient) -> bool:
+    """GDPR Art. 7(1): to show that somebody agreed is to show what to."""
+    return not person.consent_wording and person.country.upper() not in rules.lenient_countries
 
 
 def only_asked(person: Recipient) -> bool:
