@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kernel.sdk import suppressed
 from plugins.compliance import mail
 from plugins.compliance.consent import ALLOWED, judge, no
+from plugins.compliance.frame import shop_of
 from plugins.compliance.manifest import ComplianceSettings
 
 if TYPE_CHECKING:
@@ -28,8 +29,9 @@ async def verdicts(ctx: Context, stage: str, batch: Sequence[Outgoing]) -> list[
         for message in batch
     ]
     if stage != "plan":
+        shop = shop_of(ctx)
         found = [
-            mail.judge(ctx, message) if verdict is ALLOWED else verdict
+            mail.judge(ctx, message, shop) if verdict is ALLOWED else verdict
             for message, verdict in zip(batch, found, strict=True)
         ]
     return found

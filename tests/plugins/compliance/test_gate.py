@@ -17,6 +17,7 @@ from kernel.profiles.rights import erase_customer
 from kernel.testing.messages import add_campaign, add_messages, rendered
 from kernel.testing.seed import add_customers
 from plugins.compliance import footer, mail
+from plugins.compliance.html_words import spellings
 from plugins.compliance.plugin import compliance_rules
 from plugins.compliance.unsubscribe import unsubscribe_by_token
 
@@ -130,9 +131,9 @@ async def test_each_thing_a_mail_must_hold_is_looked_for(alpha: TenantScope) -> 
     html, text = message.rendered.html, message.rendered.text
     link = footer.link(alpha, message)
     foreign = footer.link(alpha, other)
-    spelt = next(way for way in mail.spellings(link) if way in html)
+    spelt = next(way for way in spellings(link) if way in html)
     address = alpha.tenant.postal_address
-    shown = next(way for way in mail.spellings(address) if way in html)
+    shown = next(way for way in spellings(address) if way in html)
     wrong = {
         "not rendered": [msgspec.structs.replace(message, rendered=None)],
         "The subject is empty": [changed(message, subject="  ")],
