@@ -30,6 +30,8 @@ ALL = re.compile(
 
 URGENT = wordlists.URGENT
 FREE = wordlists.FREE
+SHARES = wordlists.AMOUNTS
+"""Amounts in words: half price, zwanzig Prozent."""
 _DAY = (
     r"today|tonight|tomorrow|midnight|noon|(?:this |the )?weekend|(?:this |next )?(?:week|month)"
     r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|heute|morgen|mitternacht|wochenende"
@@ -57,7 +59,7 @@ SENSITIVE: dict[str, re.Pattern[str]] = {
         r"(?<!\w)(?:(?:your|my) (?:illness|disease|diagnosis|symptoms|medication|pregnancy|disability|depression"
         r"|diabetes|cancer|weight problem)|diabetics?|diabet(?:es|iker\w*|iques?)|hiv|chemotherapy|chemotherapie"
         r"|antidepress\w+|depressionen?|dépressi(?:on|f|ve)s?|erectile|erektions\w+|érectile|infertil\w+"
-        r"|unfruchtbar\w*|cancer|krebserkrankung|ihre (?:krankheit|erkrankung|diagnose|schwangerschaft|beschwerden)"
+        r"|unfruchtbar\w*|cancer|krebserkrankung|ihre[mnrs]? (?:krankheit|erkrankung|diagnose|schwangerschaft|beschwerden)"
         r"|votre (?:maladie|diagnostic|grossesse|handicap|traitement)|suffer(?:ing)? from|leiden sie (?:an|unter)"
         r"|souffrez-vous)(?!\w)"
     ),
@@ -75,7 +77,7 @@ SENSITIVE: dict[str, re.Pattern[str]] = {
     "religion": re.compile(
         r"(?<!\w)(?:muslims?|moslems?|muslime?n?|musulman\w*|christians|christen|chrétien(?:ne)?s|jews|jewish|juden"
         r"|jüdische\w*|juifs?|juives?|hindus|buddhists|catholics|katholiken|catholiques|protestants?|your faith"
-        r"|ihr glauben?|votre foi|as a believer|fellow believers)(?!\w)"
+        r"|ihr(?:em|en)? glauben?|votre foi|as a believer|fellow believers)(?!\w)"
     ),
 }
 """GDPR Art. 9 and what may not be said to children. Short on purpose: what stands here stops a mail."""

@@ -40,7 +40,7 @@ def in_subject(subject: str) -> Iterator[Claim]:
     for kind, pattern in (("urgent", words.URGENT), ("free", words.FREE)):
         for said in words.matches(pattern, low):
             yield Claim("subject", kind, said)
-    for said in words.matches(words.wordlists.AMOUNTS, low):
+    for said in words.matches(words.SHARES, words.AMOUNT.sub(" ", low)):
         yield Claim("subject", "words", said)
     for found in words.DEADLINE.finditer(low):
         yield Claim("subject", "deadline", found["day"] or found["only"])

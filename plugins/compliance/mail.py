@@ -139,7 +139,10 @@ def claim(frame: Frame, rendered: Rendered) -> tuple[str, str] | None:
     the frame has no claims.
     """
     for one in frame.claims:
-        if not claims.backed(one, rendered.slots):
+        known = not frame.parts and from_slot(
+            one.said, rendered
+        )  # the value of a mail that goes alone
+        if not known and not claims.backed(one, rendered.slots):
             return one.rule, claims.sentence(one)
     return None
 
@@ -168,4 +171,5 @@ def sensitive(ctx: Context, frame: Frame, rendered: Rendered) -> tuple[str, str]
 
 def from_slot(word: str, rendered: Rendered) -> bool:
     """Whether a word came with a value: a customer may be called Christen."""
+    word = claims.plain(word)
     return any(word in claims.plain(str(value)) for value in rendered.slots.values())
