@@ -6,7 +6,8 @@ import html
 import re
 from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from kernel.sdk import public_url
@@ -14,6 +15,8 @@ from plugins.compliance import claim_words, claims, html_words
 from plugins.compliance.claims import Claim
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kernel.sdk import Context, Rendered, Shared
 
 KEPT = 512
@@ -21,16 +24,26 @@ SLOT = "slot"
 """What stands for a value where words are looked for."""
 
 
+class Said(NamedTuple):
+    """What the words of a mail say, its values apart."""
+
+    claims: tuple[Claim, ...] = ()
+    promotion: str = ""
+    """The first word that makes it an advertisement."""
+    sensitive: tuple[tuple[str, str], ...] = ()
+    """Subject and word."""
+
+
+NOTHING = Said()
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is known of a mail before its values. `fault`: rule and sentence; what stops them all."""
+    """What is known of a mail before its values."""
 
     fault: tuple[str, str] | None
-    claims: tuple[Claim, ...]
-    promotion: tuple[str, ...]
-    """The words that make it an advertisement."""
-    sensitive: tuple[tuple[str, str], ...]
-    """Subject and word."""
+    """Rule and sentence: what stops all its mails."""
+    said: Said
     pixel: bool
     parts: tuple[tuple[str, ...], ...] = ()
     """Of subject, html and text: literal, mark, literal, mark, …"""
@@ -92,10 +105,14 @@ def frame_of(shop: Shop, rendered: Rendered, link: str) -> Frame:
                 _frames.popitem(last=False)
         if same(frame, rendered):
             return frame
-    return judge(
-        shop, rendered.subject, rendered.html, rendered.text, (link, link),
-        (shop.address, shop.address), slots_known=bool(rendered.slots),
-    )  # fmt: skip
+    texts = (rendered.subject, rendered.html, rendered.text)
+    fault = missing(rendered.html, rendered.text, (link, link), (shop.address, shop.address))
+    pixel = html_words.has_pixel(rendered.html)
+    if not rendered.slots:  # a word may be a customer's name: nothing can be held against it
+        return Frame(fault, NOTHING, pixel)
+    values = sorted(map(str, rendered.slots.values()), key=len, reverse=True)
+    both = [way for value in values if len(value) > 2 for way in {value, html.escape(value)}]
+    return Frame(fault, read(shop, *(bare(text, both) for text in texts)), pixel)
 
 
 def same(frame: Frame, rendered: Rendered) -> bool:
@@ -119,61 +136,43 @@ def same(frame: Frame, rendered: Rendered) -> bool:
 def _shared(shop: Shop, shared: Shared) -> Frame:
     texts = (shared.subject, shared.html, shared.text)
     by_slot = {value: mark for mark, value in shared.marks.items()}
-    link = tuple(by_slot.get(("unsubscribe_url", escaped), "") for escaped in (True, False))
-    address = tuple(
-        (mark,) if (mark := by_slot.get(("postal_address", escaped), "")) else shop.address
-        for escaped in (True, False)
-    )
+    link = by_slot.get(("unsubscribe_url", True), ""), by_slot.get(("unsubscribe_url", False), "")
+    page, text = by_slot.get(("postal_address", True)), by_slot.get(("postal_address", False))
+    address = (page,) if page else shop.address, (text,) if text else shop.address
     if shared.marks:
         pattern = re.compile(f"({'|'.join(map(re.escape, shared.marks))})")
         parts = tuple(tuple(pattern.split(text)) for text in texts)
     else:
         parts = tuple((text,) for text in texts)
-    frame = judge(shop, *texts, link, address, marks=tuple(shared.marks))  # type: ignore[arg-type]
+    said = read(shop, *(bare(text, shared.marks) for text in texts))
+    fault = missing(shared.html, shared.text, link, address)
     marks = tuple((mark, slot, escaped) for mark, (slot, escaped) in shared.marks.items())
-    return Frame(
-        frame.fault, frame.claims, frame.promotion, frame.sensitive, frame.pixel, parts, marks
-    )
+    return Frame(fault, said, html_words.has_pixel(shared.html), parts, marks)
 
 
-def judge(
-    shop: Shop,
-    subject: str,
-    page: str,
-    text: str,
-    link: tuple[str, str],
-    address: tuple[tuple[str, ...], tuple[str, ...]],
-    marks: tuple[str, ...] = (),
-    slots_known: bool = True,
-) -> Frame:
-    """Everything that can be said of these texts alone.
-
-    Args:
-        shop: the tenant.
-        subject: the subject line.
-        page: the HTML.
-        text: the text part.
-        link: what must stand in page and text as the link to unsubscribe: a mark, or the address.
-        address: the same for the postal address, line by line.
-        marks: what stands for values.
-        slots_known: whether anything is known of the values; else no claim can be held against them,
-            and none is.
-    """
-    fault, pixel = missing(page, text, link, address), html_words.has_pixel(page)
-    if not slots_known:  # a word may be a customer's name: nothing can be held against it
-        return Frame(fault, (), (), (), pixel)
-    seen = f"{subject}\n{html_words.words(page)}\n{text}"
-    low = claims.plain(bare(seen, marks))
-    return Frame(
-        fault=fault,
-        claims=claims_of(shop, subject, page, text, marks),
-        promotion=tuple(dict.fromkeys(claim_words.matches(claim_words.PROMOTION, low))),
-        sensitive=tuple(
-            (kind, found[0])
-            for kind, pattern in claim_words.SENSITIVE.items()
-            if (found := pattern.search(low))
+@lru_cache(maxsize=KEPT)
+def read(shop: Shop, subject: str, page: str, text: str) -> Said:
+    """What the words say, a word standing for each value. Links to us and to the shop are no claims."""
+    words = html_words.words(page)
+    found = [*claims.in_subject(subject), *claims.in_body(words), *claims.in_body(text)]
+    found += [
+        Claim("claims", "link", url)
+        for url in html_words.links(page)
+        if url.lower().startswith(("http:", "https:", "//"))
+    ]
+    low = claims.plain(f"{subject}\n{words}\n{text}")
+    return Said(
+        claims=tuple(
+            claim
+            for claim in dict.fromkeys(found)
+            if claim.kind != "link" or not ours(shop, claim.said)
         ),
-        pixel=pixel,
+        promotion=next(claim_words.matches(claim_words.PROMOTION, low), ""),
+        sensitive=tuple(
+            (kind, hit[0])
+            for kind, pattern in claim_words.SENSITIVE.items()
+            if (hit := pattern.search(low))
+        ),
     )
 
 
@@ -199,29 +198,10 @@ def missing(
     return None
 
 
-def claims_of(
-    shop: Shop, subject: str, page: str, text: str, marks: tuple[str, ...]
-) -> tuple[Claim, ...]:
-    """Every claim, once; links to us and to the shop are none."""
-    found = [*claims.in_subject(bare(subject, marks))]
-    for words in (html_words.words(bare(page, marks)), bare(text, marks)):
-        found += claims.in_body(words)
-    found += [
-        Claim("claims", "link", url)
-        for url in html_words.links(bare(page, marks))
-        if url.lower().startswith(("http:", "https:", "//"))
-    ]
-    return tuple(
-        claim
-        for claim in dict.fromkeys(found)
-        if claim.kind != "link" or not ours(shop, claim.said)
-    )
-
-
-def bare(text: str, marks: tuple[str, ...]) -> str:
-    """The text with a word in place of each mark."""
-    for mark in marks:
-        text = text.replace(mark, SLOT)
+def bare(text: str, values: Iterable[str]) -> str:
+    """The text with a word in place of each mark or value."""
+    for value in values:
+        text = text.replace(value, SLOT)
     return text
 
 

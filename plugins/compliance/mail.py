@@ -50,7 +50,7 @@ def judge(ctx: Context, message: Outgoing, shop: Shop | None = None) -> Verdict:
         or subject(rendered)
         or claim(frame, rendered)
         or promotion(frame, message, rendered)
-        or (sensitive(ctx, frame, rendered) if frame.sensitive else None)
+        or (sensitive(ctx, frame) if frame.said.sensitive else None)
     )
     return ALLOWED if found is None else no(*found)
 
@@ -138,11 +138,8 @@ def claim(frame: Frame, rendered: Rendered) -> tuple[str, str] | None:
     """Washington CEMA, UWG s. 5, UCPD Art. 6: what is claimed stands in a slot. Where no slots are known,
     the frame has no claims.
     """
-    for one in frame.claims:
-        known = not frame.parts and from_slot(
-            one.said, rendered
-        )  # the value of a mail that goes alone
-        if not known and not claims.backed(one, rendered.slots):
+    for one in frame.said.claims:
+        if not claims.backed(one, rendered.slots):
             return one.rule, claims.sentence(one)
     return None
 
@@ -151,25 +148,19 @@ def promotion(frame: Frame, message: Outgoing, rendered: Rendered) -> tuple[str,
     """CAN-SPAM 16 CFR 316.3: promotion makes a transactional mail a commercial one."""
     if not message.transactional:
         return None
-    words = [one for one in frame.promotion if not from_slot(one, rendered)]
-    if words or any(rendered.slots.get(name) for name in claims.OFFER):
-        said = f" (“{words[0]}”)" if words else ""
+    word = frame.said.promotion
+    if word or any(rendered.slots.get(name) for name in claims.OFFER):
+        said = f" (“{word}”)" if word else ""
         return "promotion", f"A mail that was asked for may not advertise{said}."
     return None
 
 
-def sensitive(ctx: Context, frame: Frame, rendered: Rendered) -> tuple[str, str] | None:
+def sensitive(ctx: Context, frame: Frame) -> tuple[str, str] | None:
     """GDPR Art. 9, UCPD Annex I no. 28: health, religion, politics and children are for a person to look
     at.
     """
     allowed = ctx.settings(ComplianceSettings).sensitive_topics
-    for topic, said in frame.sensitive:
-        if topic not in allowed and not from_slot(said, rendered):
+    for topic, said in frame.said.sensitive:
+        if topic not in allowed:
             return "sensitive", f"The mail speaks of {topic} (“{said}”): for a person to look at."
     return None
-
-
-def from_slot(word: str, rendered: Rendered) -> bool:
-    """Whether a word came with a value: a customer may be called Christen."""
-    word = claims.plain(word)
-    return any(word in claims.plain(str(value)) for value in rendered.slots.values())
