@@ -82,6 +82,6 @@ RULES = (
          choice="The postal address is enough for the laws; customers reply all the same."),
     Rule(name="late", law=f"{CAN_SPAM}(a)(4): 10 business days; Spam Act 2003: 5; CASL: 10; GDPR Art. 12(3)", stage="campaign", effect="warns",
          asks="An opt-out is honoured in time.",
-         checks="Opt-outs that came to us more than an hour after they were made, and mails accepted in between."),
+         checks="Mails accepted between an opt-out and our hearing of it, where that took more than an hour."),
 )
 # fmt: on

@@ -29,16 +29,16 @@ SELECT count(*) FILTER (WHERE upper(c.country) = ANY($3) AND c.email_consent <> 
 FROM pipeline_message m JOIN profiles_customer c ON c.tenant_id = m.tenant_id AND c.id = m.customer_id
 WHERE m.tenant_id = $1 AND m.campaign_id = $2 AND m.state = ANY($5)
 """
-# A customer's newest statement; mails accepted between it and our hearing of it went out too late.
+# Opt-outs that were made before we heard of them, and mails that were accepted in between.
 _LATE = """
-SELECT count(*) AS late, max(e.recorded_at - e.occurred_at) AS longest,
-  coalesce(sum((SELECT count(*) FROM profiles_person_key k JOIN pipeline_message m
-    ON m.tenant_id = k.tenant_id AND m.customer_id = k.customer_id
-    WHERE k.tenant_id = e.tenant_id AND k.subject = e.subject
-      AND m.accepted_at > e.occurred_at AND m.accepted_at <= e.recorded_at)), 0)::int AS mails
+SELECT count(DISTINCT e.seq) AS late, max(e.recorded_at - e.occurred_at) AS longest,
+  count(DISTINCT m.id) AS mails
 FROM profiles_consent e
-WHERE e.tenant_id = $1 AND e.kind = ANY($2) AND e.recorded_at > $3
-  AND e.recorded_at - e.occurred_at > $4
+JOIN profiles_person_key k ON k.tenant_id = e.tenant_id AND k.subject = e.subject
+JOIN pipeline_message m ON m.tenant_id = k.tenant_id AND m.customer_id = k.customer_id
+  AND m.accepted_at > e.occurred_at AND m.accepted_at <= e.recorded_at
+WHERE e.tenant_id = $1 AND e.kind IN ('withdrawn', 'topic_off') AND e.recorded_at > $2
+  AND e.recorded_at - e.occurred_at > $3
 """
 _STOPPED = """
 SELECT split_part(reason, ':', 1) AS rule, count(*) AS stopped FROM pipeline_message
@@ -78,13 +78,12 @@ async def warnings(ctx: Context, campaign: Any) -> dict[str, Any] | None:
 
 
 async def late(ctx: Context) -> Mapping[str, Any]:
-    """Opt-outs of the last days that reached us late: how many (`late`), by how long at most (`longest`),
-    and mails that were accepted in between (`mails`).
+    """Opt-outs of the last days that reached us so late that mail went out after them: how many (`late`),
+    how late at most (`longest`), and how many mails (`mails`).
     """
     row: Mapping[str, Any] = await ctx.db.fetchrow(
         _LATE,
         ctx.tenant.id,
-        ["unsubscribed", "suppressed", "topic_off"],
         ctx.now - timedelta(days=DAYS),
         SOON,
     )

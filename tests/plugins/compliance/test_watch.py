@@ -14,6 +14,7 @@ from kernel.testing.messages import add_campaign, add_messages
 from kernel.testing.seed import add_customers
 from plugins.compliance import watch
 from plugins.compliance.rules import RULES
+from tests.admin_ui.browser import browser, sign_in
 
 if TYPE_CHECKING:
     from kernel.tenancy.core import Core
@@ -76,3 +77,29 @@ async def test_opt_outs_that_came_late_are_counted(core: Core) -> None:
         assert row["longest"] >= timedelta(days=2)
     async with core.tenant_scope("bravo") as ctx:
         assert (await watch.late(ctx))["late"] == 0
+
+
+async def test_the_page_tells_what_each_rule_stopped(core: Core) -> None:
+    """GDPR Art. 5(2): accountability."""
+    async with core.tenant_scope("alpha") as ctx:
+        ids = await add_customers(ctx, 2)
+        campaign = await add_campaign(ctx)
+        await add_messages(
+            ctx, campaign, ids, state="suppressed", reason="compliance.subject: It sounds urgent."
+        )
+        await add_messages(
+            ctx,
+            campaign,
+            await add_customers(ctx, 1, country="US", email_consent="never"),
+            state="planned",
+        )
+    async with browser(core) as client:
+        await sign_in(client, core, "alpha")
+        text = await client.see("/app/x/compliance/rules")
+        assert "Washington CEMA" in text and "No mail went out after an opt-out" in text
+        assert re.search(r"<code>subject</code>.*?>2</td>", text, re.DOTALL)
+        shown = await client.see(f"/app/campaigns/{campaign.id}")
+        assert "1 of these customers in the United States never subscribed" in shown
+        await sign_in(client, core, "bravo")
+        other = await client.see("/app/x/compliance/rules")
+        assert not re.search(r'data-label="Stopped">[1-9]', other)
