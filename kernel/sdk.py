@@ -113,7 +113,7 @@ from kernel.models.measure import (
     reliability,
 )
 from kernel.models.showing import Showcase, Shown, suggest
-from kernel.pipeline import approvals, campaigns, messages, variants, why, wording
+from kernel.pipeline import approvals, campaigns, messages, variants, why, wording, wordlists
 from kernel.pipeline.approvals import cancel_campaigns
 from kernel.pipeline.copies import read_copies
 from kernel.pipeline.explore import explore, explores
@@ -336,6 +336,7 @@ __all__ = [
     "verify",
     "why",
     "wording",
+    "wordlists",
     "write_trait_frame",
     "write_traits",
 ]

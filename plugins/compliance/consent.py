@@ -10,9 +10,10 @@ from kernel.sdk import Suppressed, Verdict
 from plugins.compliance.laws import law_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
-    from kernel.sdk import Recipient
+    from kernel.sdk import Outgoing, Recipient
     from plugins.compliance.manifest import ComplianceSettings
 
 ALLOWED = Verdict(outcome="allowed")
@@ -37,11 +38,59 @@ SUPPRESSED = {
     "manual": "The address was put on the suppression list",
 }
 
+SUPPRESSED_TOPIC = {"unsubscribed": "The customer does not want mails of this kind"}
+
 
 def judge(
+    rules: ComplianceSettings, message: Outgoing, listed: Sequence[Suppressed], now: datetime
+) -> Verdict:
+    """`allowed`, or `suppressed` with the first reason that stands in the way of this message.
+
+    Args:
+        rules: what the merchant chose.
+        message: what is to be sent, and to whom.
+        listed: the entries of the address on the suppression list.
+        now: the time of judging.
+    """
+    if message.transactional:
+        return asked_for(message.recipient, everything(listed))
+    verdict = of_person(rules, message.recipient, everything(listed), now)
+    if verdict is not ALLOWED or not listed:
+        return verdict
+    return topic(message, listed)
+
+
+def asked_for(person: Recipient, listed: Suppressed | None) -> Verdict:
+    """CAN-SPAM 15 USC 7702(17): mail that was asked for needs no subscription, and an unsubscription
+    does not end it. A complaint, a bounce, an erasure or the merchant's word does.
+    """
+    if not person.email:
+        return no("no_address", "There is no e-mail address.")
+    if not plausible(person.email):
+        return no("bad_address", "The e-mail address is not one that mail can be sent to.")
+    if listed is not None and listed.reason != "unsubscribed":
+        return no("suppression", f"{SUPPRESSED[listed.reason]} on {listed.at:%Y-%m-%d}.")
+    return ALLOWED
+
+
+def everything(listed: Sequence[Suppressed]) -> Suppressed | None:
+    """The entry that stops all mail."""
+    return next((entry for entry in listed if not entry.topic), None)
+
+
+def topic(message: Outgoing, listed: Sequence[Suppressed]) -> Verdict:
+    """GDPR Art. 21(2), and what the preference centre promised: a topic left alone stays so."""
+    for entry in listed:
+        if entry.topic and entry.topic == message.topic:
+            said = SUPPRESSED_TOPIC.get(entry.reason, SUPPRESSED[entry.reason])
+            return no("topic", f"{said} ({entry.topic}) on {entry.at:%Y-%m-%d}.")
+    return ALLOWED
+
+
+def of_person(
     rules: ComplianceSettings, person: Recipient, listed: Suppressed | None, now: datetime
 ) -> Verdict:
-    """`allowed`, or `suppressed` with the first reason that stands in the way."""
+    """The same for any mail: nothing is said of topics."""
     if not person.email:
         return no("no_address", "There is no e-mail address.")
     if not plausible(person.email):
@@ -66,7 +115,14 @@ def judge(
             "evidence",
             f"Consent is on record, but not {missing(person)}, which is needed {where}.",
         )
+    if rules.require_wording and lacks_wording(rules, person):
+        return no("wording", "It is not recorded to which words the customer agreed.")
     return ALLOWED
+
+
+def lacks_wording(rules: ComplianceSettings, person: Recipient) -> bool:
+    """GDPR Art. 7(1): to show that somebody agreed is to show what to."""
+    return not person.consent_wording and person.country.upper() not in rules.lenient_countries
 
 
 def only_asked(person: Recipient) -> bool:

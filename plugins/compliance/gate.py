@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from plugins.compliance import mail, suppression
+from kernel.sdk import suppressed
+from plugins.compliance import mail
 from plugins.compliance.consent import ALLOWED, judge, no
+from plugins.compliance.frame import shop_of
 from plugins.compliance.manifest import ComplianceSettings
 
 if TYPE_CHECKING:
@@ -21,14 +23,15 @@ async def verdicts(ctx: Context, stage: str, batch: Sequence[Outgoing]) -> list[
         return [denied] * len(batch)
     rules = ctx.settings(ComplianceSettings)
     emails = [message.recipient.email for message in batch]
-    listed = await suppression.listed(ctx, emails, rules.ignore_unreadable)
+    listed = await suppressed(ctx, emails, rules.ignore_unreadable)
     found = [
-        judge(rules, message.recipient, listed.get(message.recipient.email or ""), ctx.now)
+        judge(rules, message, listed.get(message.recipient.email or "", ()), ctx.now)
         for message in batch
     ]
     if stage != "plan":
+        shop = shop_of(ctx)
         found = [
-            mail.judge(ctx, message) if verdict is ALLOWED else verdict
+            mail.judge(ctx, message, shop) if verdict is ALLOWED else verdict
             for message, verdict in zip(batch, found, strict=True)
         ]
     return found

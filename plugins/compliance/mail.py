@@ -1,96 +1,119 @@
-"""What a finished mail must hold, looked for in the mail itself and not in what made it."""
+"""What a finished mail must hold, looked for in the mail itself and not in what made it.
+
+Rules that stop one message. What all mails of a variant have in common is judged once (`frame`).
+"""
 
 from __future__ import annotations
 
-import html
 import re
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kernel.sdk import Forbidden, is_ours, verify
+from plugins.compliance import claims
 from plugins.compliance.consent import ALLOWED, no
 from plugins.compliance.footer import PATH, PURPOSE
+from plugins.compliance.frame import frame_of, shop_of
 from plugins.compliance.laws import law_of
+from plugins.compliance.manifest import ComplianceSettings
 
 if TYPE_CHECKING:
-    from kernel.sdk import Context, Outgoing, Recipient, Verdict
+    from kernel.sdk import Context, Outgoing, Recipient, Rendered, Verdict
+    from plugins.compliance.frame import Frame, Shop
 
 ADDRESSES = re.compile(r"<([^<>]*)>")
 REPLY = re.compile(
     r"^\s*(re|fwd?|aw|wg|antw|sv|vs|rv|tr|rif|odp|ynt)\s*(\[\d+\])?\s*:", re.IGNORECASE
 )
 """A subject that pretends to answer or forward something, in the languages of mail programs."""
-HIDDEN = re.compile(
-    r"display\s*:\s*none|visibility\s*:\s*hidden|font-size\s*:\s*0(?![.\d]*[1-9])|mso-hide|\shidden"
-    r"|opacity\s*:\s*0(?![.\d]*[1-9])",
-    re.IGNORECASE,
-)
-TAG = re.compile(r"<[^>]*>")
-IMAGE = re.compile(r"<img\b[^>]*>", re.IGNORECASE)
-PIXEL = re.compile(
-    r"""\s(?:width|height)\s*=\s*["']?[01](?!\d)|(?:width|height)\s*:\s*[01](?:px)?\s*[;"']"""
-    r"|display\s*:\s*none|visibility\s*:\s*hidden",
-    re.IGNORECASE,
-)
 MOST_BYTES = 102 * 1024
 """Gmail clips what is longer."""
 
 
-def judge(ctx: Context, message: Outgoing) -> Verdict:
-    """`allowed`, or `suppressed` with what is wrong with the mail."""
-    problem = fault(ctx, message)
-    return ALLOWED if problem is None else no("mail", problem)
+def judge(ctx: Context, message: Outgoing, shop: Shop | None = None) -> Verdict:
+    """`allowed`, or `suppressed` by the first rule that the mail breaks.
+
+    `shop` (`frame.shop_of`) is the same for all messages of a batch.
+    """
+    rendered = message.rendered
+    if rendered is None:
+        return no("rendered", "The mail was not rendered, so it could not be checked.")
+    link, problem = list_unsubscribe(ctx, message, rendered)
+    if problem:
+        return no("list_unsubscribe", problem)
+    frame = frame_of(shop or shop_of(ctx), rendered, link)
+    if frame.fault is not None:
+        return no(*frame.fault)
+    found = (
+        link_and_address(ctx, rendered, link)
+        or size(rendered)
+        or pixel(frame, message.recipient)
+        or subject(rendered)
+        or claim(frame, rendered)
+        or promotion(frame, message, rendered)
+        or (sensitive(ctx, frame) if frame.said.sensitive else None)
+    )
+    return ALLOWED if found is None else no(*found)
 
 
 def fault(ctx: Context, message: Outgoing) -> str | None:
     """A sentence about the first thing the mail lacks; None when it may go out."""
-    rendered = message.rendered
-    if rendered is None:
-        return "The mail was not rendered, so it could not be checked."
-    if not rendered.subject.strip():
-        return "The subject is empty."
-    if not rendered.text.strip():
-        return "The text part is missing."
-    if too_large(rendered.html):
-        return "The HTML is larger than 102 KB: Gmail would cut it, with the unsubscribe link."
-    if has_pixel(rendered.html) and not may_track(message.recipient):
-        return "The mail holds an open pixel, and the customer did not agree to be tracked."
-    if REPLY.match(rendered.subject):
-        return "The subject looks like an answer to a mail, which this is not."
+    verdict = judge(ctx, message)
+    return None if verdict is ALLOWED else verdict.reason
+
+
+def list_unsubscribe(ctx: Context, message: Outgoing, rendered: Rendered) -> tuple[str, str]:
+    """RFC 8058 and 2369, asked by Gmail and Yahoo: the link of the header, and what is wrong with it."""
     headers = {name.lower(): value for name, value in rendered.headers.items()}
     if headers.get("list-unsubscribe-post", "").strip() != "List-Unsubscribe=One-Click":
-        return "The header List-Unsubscribe-Post is missing or wrong."
+        return "", "The header List-Unsubscribe-Post is missing or wrong."
     found = ADDRESSES.findall(headers.get("list-unsubscribe", ""))
     links = [url for url in found if not url.lower().startswith("mailto:")]
     if len(links) != 1 or not is_ours(ctx, links[0], "compliance", PATH):
-        return "The header List-Unsubscribe does not hold exactly one safe link of ours."
+        return "", "The header List-Unsubscribe does not hold exactly one safe link of ours."
     link = links[0]
     try:
         value = verify(ctx, PURPOSE, link.rpartition("/")[2])
     except Forbidden:
         value = b""
     if value != message.id.bytes:
-        return "The unsubscribe link does not belong to this message."
-    if not visible_link(rendered.html, link):
-        return "The HTML shows no unsubscribe link."
+        return "", "The unsubscribe link does not belong to this message."
+    return link, ""
+
+
+def link_and_address(ctx: Context, rendered: Rendered, link: str) -> tuple[str, str] | None:
+    """CAN-SPAM 15 USC 7704(a)(3), (5); CASL s. 6(2): the link in the words is this message's, the address
+    the shop's. That they can be seen is said of the frame.
+    """
     if link not in rendered.text:
-        return "The text shows no unsubscribe link."
-    for line in ctx.tenant.postal_address.splitlines():
-        if line.strip() and not any(way in rendered.html for way in spellings(line.strip())):
-            return "The HTML does not show the postal address."
-        if line.strip() not in rendered.text:
-            return "The text does not show the postal address."
+        return "visible_link", "The text shows no unsubscribe link."
+    shown = rendered.slots.get("unsubscribe_url", link)
+    if shown != link:
+        return "visible_link", "The mail shows another unsubscribe link than its header."
+    address = rendered.slots.get("postal_address")
+    if address is not None and address != ctx.tenant.postal_address:
+        return "postal_address", "The mail shows another postal address than the shop's."
     return None
 
 
-def too_large(page: str) -> bool:
-    """Whether Gmail would clip the page. Counted only where it could be."""
-    return len(page) * 4 > MOST_BYTES and len(page.encode()) > MOST_BYTES
+def size(rendered: Rendered) -> tuple[str, str] | None:
+    """CAN-SPAM 15 USC 7704(a)(5): an opt-out that is cut off cannot be read."""
+    page = rendered.html
+    if len(page) * 4 > MOST_BYTES and len(page.encode()) > MOST_BYTES:
+        return (
+            "size",
+            "The HTML is larger than 102 KB: Gmail would cut it, with the unsubscribe link.",
+        )
+    return None
 
 
-def has_pixel(page: str) -> bool:
-    """Whether an image of a pixel, or a hidden one, stands in the page: it can only count opens."""
-    return any(PIXEL.search(image[0]) for image in IMAGE.finditer(page))
+def pixel(frame: Frame, person: Recipient) -> tuple[str, str] | None:
+    """No open pixel without a consent: ePrivacy Art. 5(3), CNIL 12 March 2026, Garante 284/2026."""
+    if frame.pixel and not may_track(person):
+        return (
+            "tracking",
+            "The mail holds an open pixel, and the customer did not agree to be tracked.",
+        )
+    return None
 
 
 def may_track(person: Recipient) -> bool:
@@ -100,28 +123,44 @@ def may_track(person: Recipient) -> bool:
     return person.tracking_consent == "granted"
 
 
-def visible_link(page: str, link: str) -> bool:
-    """Whether a link to this address stands in the page with words that can be seen."""
-    for spelt in spellings(link):
-        at = page.find(spelt)
-        while at >= 0:
-            start, end = page.rfind("<", 0, at), page.find(">", at)
-            tag, close = page[start : end + 1], page.find("</a", end)
-            if (
-                tag[:3].lower() in ("<a ", "<a\n")
-                and close > end
-                and not HIDDEN.search(tag)
-                and TAG.sub("", page[end + 1 : close]).strip()
-                and page.rfind("<!--", 0, start) <= page.rfind("-->", 0, start)
-            ):
-                return True
-            at = page.find(spelt, at + 1)
-    return False
+def subject(rendered: Rendered) -> tuple[str, str] | None:
+    """CAN-SPAM 15 USC 7704(a)(2): a subject that says something, and answers nothing that was not
+    written.
+    """
+    if not rendered.subject.strip():
+        return "subject", "The subject is empty."
+    if REPLY.match(rendered.subject):
+        return "subject", "The subject looks like an answer to a mail, which this is not."
+    return None
 
 
-@lru_cache(maxsize=4096)
-def spellings(text: str) -> tuple[str, ...]:
-    """The ways in which text may be escaped in HTML; some templates escape the slash too."""
-    escaped = html.escape(text)
-    ways = (escaped.replace("/", "&#x2f;"), escaped, html.escape(text, quote=False), text)
-    return tuple(dict.fromkeys(ways))
+def claim(frame: Frame, rendered: Rendered) -> tuple[str, str] | None:
+    """Washington CEMA, UWG s. 5, UCPD Art. 6: what is claimed stands in a slot. Where no slots are known,
+    the frame has no claims.
+    """
+    for one in frame.said.claims:
+        if not claims.backed(one, rendered.slots):
+            return one.rule, claims.sentence(one)
+    return None
+
+
+def promotion(frame: Frame, message: Outgoing, rendered: Rendered) -> tuple[str, str] | None:
+    """CAN-SPAM 16 CFR 316.3: promotion makes a transactional mail a commercial one."""
+    if not message.transactional:
+        return None
+    word = frame.said.promotion
+    if word or any(rendered.slots.get(name) for name in claims.OFFER):
+        said = f" (“{word}”)" if word else ""
+        return "promotion", f"A mail that was asked for may not advertise{said}."
+    return None
+
+
+def sensitive(ctx: Context, frame: Frame) -> tuple[str, str] | None:
+    """GDPR Art. 9, UCPD Annex I no. 28: health, religion, politics and children are for a person to look
+    at.
+    """
+    allowed = ctx.settings(ComplianceSettings).sensitive_topics
+    for topic, said in frame.said.sensitive:
+        if topic not in allowed:
+            return "sensitive", f"The mail speaks of {topic} (“{said}”): for a person to look at."
+    return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta
 
@@ -22,6 +22,21 @@ class ComplianceSettings(Frozen):
             "customers are not written to.",
         ),
     ] = ("US",)
+    require_wording: Annotated[
+        bool,
+        Meta(
+            description="Write only to those of whom it is on record which words they agreed to (outside "
+            "of lenient_countries). Few shops can say that of older subscriptions: off, it is a warning "
+            "on the campaign.",
+        ),
+    ] = False
+    sensitive_topics: Annotated[
+        tuple[Literal["health", "minors", "politics", "religion"], ...],
+        Meta(
+            description="Subjects that mails may speak of, since a person has looked at it: a pharmacy "
+            "speaks of health. Mails about the others are not sent.",
+        ),
+    ] = ()
     soft_opt_in: Annotated[
         bool,
         Meta(

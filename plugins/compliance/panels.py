@@ -35,7 +35,7 @@ async def state(ctx: Context, customer: Any) -> dict[str, Any] | None:
     rules = ctx.settings(ComplianceSettings)
     try:
         listed = await suppression.listed(ctx, [person.email], rules.ignore_unreadable)
-        verdict = consent.judge(rules, person, listed.get(person.email or ""), ctx.now)
+        verdict = consent.of_person(rules, person, listed.get(person.email or ""), ctx.now)
     except Unavailable as error:
         listed, verdict = {}, consent.no("unavailable", str(error))
     return {

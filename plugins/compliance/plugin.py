@@ -15,7 +15,8 @@ from kernel.sdk import (
     Verdict,
     hookimpl,
 )
-from plugins.compliance import footer, gate, panels, routes
+from plugins.compliance import footer, gate, panels, rules_page, watch
+from plugins.compliance import routes as pages
 from plugins.compliance.manifest import MANIFEST
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "erase_customer",
     "export_customer",
     "public_routes",
+    "routes",
     "template_vars",
 ]
 
@@ -48,13 +50,19 @@ async def template_vars(
 @hookimpl
 def public_routes() -> Sequence[Any]:
     """The unsubscribe page: GET shows it, POST acts."""
-    return (routes.show, routes.act, routes.undo)
+    return (pages.show, pages.act, pages.undo)
+
+
+@hookimpl
+def routes() -> Sequence[Any]:
+    """The rules, and what they stopped."""
+    return (rules_page.rules,)
 
 
 @hookimpl
 def admin_panels() -> Sequence[Panel]:
-    """Consent and its evidence, on the customer's page."""
-    return (panels.CONSENT,)
+    """Consent and its evidence on the customer's page, warnings on the campaign's."""
+    return (panels.CONSENT, watch.WARNINGS)
 
 
 @hookimpl

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
-from kernel.contracts.delivery import Recipient
-from plugins.compliance.consent import Suppressed, judge
+from kernel.contracts.delivery import Outgoing, Recipient
+from plugins.compliance.consent import Suppressed, judge, of_person
 from plugins.compliance.manifest import ComplianceSettings
 
 NOW = datetime(2026, 6, 15, 10, tzinfo=UTC)
@@ -34,7 +35,7 @@ def person(**fields: Any) -> Recipient:
 
 
 def verdict(who: Recipient, listed: Suppressed | None = None, **settings: Any) -> tuple[str, str]:
-    found = judge(ComplianceSettings(**settings), who, listed, NOW)
+    found = of_person(ComplianceSettings(**settings), who, listed, NOW)
     return found.outcome, found.rule.removeprefix("compliance.")
 
 
@@ -91,7 +92,7 @@ def test_without_evidence_a_subscription_counts_in_the_united_states(country: st
 
 
 def test_the_reason_says_what_is_missing() -> None:
-    found = judge(ComplianceSettings(), person(country="", consent_at=None), None, NOW)
+    found = of_person(ComplianceSettings(), person(country="", consent_at=None), None, NOW)
     assert found.reason == (
         "Consent is on record, but not when it was given, which is needed where the country is "
         "unknown."
@@ -177,3 +178,39 @@ def test_casl_a_purchase_counts_for_two_years(days: int, expected: str) -> None:
     at = NOW - timedelta(days=days)
     who = person(country="CA", email_consent="never", orders_count=1, last_order_at=at)
     assert verdict(who, soft_opt_in=True)[0] == expected
+
+
+def test_the_words_agreed_to_may_be_required() -> None:
+    """GDPR Art. 7(1): the controller must be able to demonstrate consent."""
+    assert verdict(person()) == ("allowed", "")
+    assert verdict(person(), require_wording=True) == ("suppressed", "wording")
+    assert verdict(person(consent_wording="2026-01"), require_wording=True) == ("allowed", "")
+    assert verdict(person(country="US"), require_wording=True) == ("allowed", "")
+
+
+def mail(**fields: Any) -> Outgoing:
+    base: dict[str, Any] = {
+        "id": UUID(int=1),
+        "campaign_id": UUID(int=2),
+        "campaign_type": "confirm",
+        "customer_id": 1,
+        "step": 0,
+        "recipient": person(email_consent="pending", consent_at=None, consent_source=""),
+        "proposed_at": NOW,
+    }
+    return Outgoing(**{**base, **fields})
+
+
+def test_what_was_asked_for_needs_no_subscription() -> None:
+    """CAN-SPAM 15 USC 7702(17): transactional mail is exempt from the opt-out, from nothing else."""
+    rules = ComplianceSettings()
+    assert judge(rules, mail(), (), NOW).rule == "compliance.consent"
+    assert judge(rules, mail(transactional=True), (), NOW).outcome == "allowed"
+    for reason, outcome in (
+        ("unsubscribed", "allowed"), ("complained", "suppressed"), ("bounced", "suppressed"),
+        ("erased", "suppressed"), ("manual", "suppressed"),
+    ):  # fmt: skip
+        listed = [Suppressed(reason=reason, at=NOW)]  # type: ignore[arg-type]
+        assert judge(rules, mail(transactional=True), listed, NOW).outcome == outcome, reason
+    nobody = mail(transactional=True, recipient=person(email=None))
+    assert judge(rules, nobody, (), NOW).rule == "compliance.no_address"

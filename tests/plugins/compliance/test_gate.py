@@ -17,6 +17,7 @@ from kernel.profiles.rights import erase_customer
 from kernel.testing.messages import add_campaign, add_messages, rendered
 from kernel.testing.seed import add_customers
 from plugins.compliance import footer, mail
+from plugins.compliance.html_words import spellings
 from plugins.compliance.plugin import compliance_rules
 from plugins.compliance.unsubscribe import unsubscribe_by_token
 
@@ -45,6 +46,20 @@ async def test_suppressed_addresses_are_recognised_in_any_spelling(alpha: Tenant
     for stage in ("plan", "handover"):
         verdicts = await compliance_rules(alpha, stage, batch)
         assert [v.rule for v in verdicts] == ["compliance.suppression", ""]
+
+
+async def test_a_topic_stops_its_mails_and_no_others(alpha: TenantScope) -> None:
+    """GDPR Art. 21(2): an objection to one kind of mail is an objection to that kind."""
+    [made] = await finished(alpha, 1, email="ada@example.com")
+    offer = msgspec.structs.replace(made, topic="offers")
+    news = msgspec.structs.replace(made, topic="news")
+    await suppress(alpha, "ada@example.com", "unsubscribed", topic="news")
+    for stage in ("plan", "handover"):
+        verdicts = await compliance_rules(alpha, stage, [offer, news])
+        assert [v.rule for v in verdicts] == ["", "compliance.topic"]
+    await suppress(alpha, "ada@example.com", "unsubscribed")
+    verdicts = await compliance_rules(alpha, "plan", [offer, news])
+    assert [v.rule for v in verdicts] == ["compliance.suppression"] * 2
 
 
 async def test_a_changed_secret_closes_the_gate(core: Core) -> None:
@@ -116,9 +131,9 @@ async def test_each_thing_a_mail_must_hold_is_looked_for(alpha: TenantScope) -> 
     html, text = message.rendered.html, message.rendered.text
     link = footer.link(alpha, message)
     foreign = footer.link(alpha, other)
-    spelt = next(way for way in mail.spellings(link) if way in html)
+    spelt = next(way for way in spellings(link) if way in html)
     address = alpha.tenant.postal_address
-    shown = next(way for way in mail.spellings(address) if way in html)
+    shown = next(way for way in spellings(address) if way in html)
     wrong = {
         "not rendered": [msgspec.structs.replace(message, rendered=None)],
         "The subject is empty": [changed(message, subject="  ")],
