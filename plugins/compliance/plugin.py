@@ -15,7 +15,7 @@ from kernel.sdk import (
     Verdict,
     hookimpl,
 )
-from plugins.compliance import footer, gate, panels, routes
+from plugins.compliance import choosing, footer, gate, panels, routes
 from plugins.compliance.manifest import MANIFEST
 
 __all__ = [
@@ -41,14 +41,14 @@ async def compliance_rules(
 async def template_vars(
     ctx: Context, batch: Sequence[Outgoing], values: Sequence[MessageVars]
 ) -> Sequence[MessageVars]:
-    """The footer's slots and the List-Unsubscribe headers."""
+    """The footer's slots, the preference centre's address and the List-Unsubscribe headers."""
     return footer.fill(ctx, batch, values)
 
 
 @hookimpl
 def public_routes() -> Sequence[Any]:
-    """The unsubscribe page: GET shows it, POST acts."""
-    return (routes.show, routes.act, routes.undo)
+    """The unsubscribe page and the preference centre: GET shows, POST acts."""
+    return (routes.show, routes.act, routes.undo, choosing.show_choices, choosing.save_choices)
 
 
 @hookimpl

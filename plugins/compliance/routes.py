@@ -40,7 +40,7 @@ async def act(ctx: Context, request: Request[Any, Any, Any], token: str) -> Temp
     who = await unsubscribe.reader(ctx, token)
     if who is None:
         return _gone(ctx, request)
-    undo = await unsubscribe.unsubscribe(ctx, who)
+    undo = await unsubscribe.unsubscribe(ctx, who.message_id, who.customer_id)
     languages = f"{who.locale},{_accepts(request)}"
     if not undo:
         return page.render(ctx, "already", languages=languages, email=who.email)
