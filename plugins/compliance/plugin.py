@@ -15,16 +15,20 @@ from kernel.sdk import (
     Verdict,
     hookimpl,
 )
-from plugins.compliance import choosing, footer, gate, panels, routes
+from plugins.compliance import admin, choosing, footer, gate, ledger, panels
+from plugins.compliance import routes as pages
+from plugins.compliance.commands import unsubscribe
 from plugins.compliance.manifest import MANIFEST
 
 __all__ = [
     "MANIFEST",
     "admin_panels",
+    "commands",
     "compliance_rules",
     "erase_customer",
     "export_customer",
     "public_routes",
+    "routes",
     "template_vars",
 ]
 
@@ -48,7 +52,27 @@ async def template_vars(
 @hookimpl
 def public_routes() -> Sequence[Any]:
     """The unsubscribe page and the preference centre: GET shows, POST acts."""
-    return (routes.show, routes.act, routes.undo, choosing.show_choices, choosing.save_choices)
+    return (pages.show, pages.act, pages.undo, choosing.show_choices, choosing.save_choices)
+
+
+@hookimpl
+def routes() -> Sequence[Any]:
+    """The suppression list and the consent ledger."""
+    return (
+        admin.suppressions,
+        admin.look_up,
+        admin.add,
+        admin.lift,
+        ledger.ledger,
+        ledger.verify,
+        ledger.export,
+    )
+
+
+@hookimpl
+def commands() -> Sequence[Any]:
+    """`mailwright unsubscribe`."""
+    return (unsubscribe,)
 
 
 @hookimpl
