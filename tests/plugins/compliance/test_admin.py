@@ -65,7 +65,7 @@ async def test_pages_follow_each_other(core: Core, mia: Browser) -> None:
     first = await mia.see(LIST)
     following = first.split('rel="next" href="')[1].split('"')[0].replace("&amp;", "&")
     second = await mia.see(following)
-    assert first.count('data-label="Hash"') == 50 and second.count('data-label="Hash"') == 5
+    assert first.count('data-label="Since"') == 50 and second.count('data-label="Since"') == 5
     assert 'rel="next"' not in second
     await mia.see(f"{LIST}?after=rubbish", 400)
 
