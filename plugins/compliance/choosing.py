@@ -49,7 +49,7 @@ async def save_choices(ctx: Context, request: Request[Any, Any, Any], token: str
         return draw(ctx, found, language, "bad", status=400)
     if found.email is None:
         return draw(ctx, found, language)
-    saved = await preferences.save(ctx, found.message_id, wanted, language)
+    saved = await preferences.save(ctx, found, wanted, language)
     ended = bool(found.on) and not saved.on
     action = ""
     if not saved.on and await may_undo(ctx, saved.email, saved.message_id):

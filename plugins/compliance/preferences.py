@@ -99,13 +99,17 @@ def read(body: bytes) -> Wanted | None:
     return Wanted(topics=frozenset(ticked), tracking=pairs.get("tracking") == "on")
 
 
-async def save(ctx: Context, message_id: UUID, wanted: Wanted, language: str) -> Choices:
-    """What holds after it. Safe to repeat; whoever saves for the same customer meanwhile waits."""
-    now = await _load(ctx, message_id)
-    if now is None or now.email is None:
-        raise LookupError("no such customer")  # the caller looked before
-    await unsubscribe.alone(ctx, now.customer_id)
-    now = await _load(ctx, message_id) or now
+async def save(ctx: Context, found: Choices, wanted: Wanted, language: str) -> Choices:
+    """What holds after it. Safe to repeat; whoever saves for the same customer meanwhile waits.
+
+    Args:
+        ctx: the tenant.
+        found: whose choices they are; what holds is read again.
+        wanted: the form.
+        language: in which the page was shown, for the name of the wording.
+    """
+    await unsubscribe.alone(ctx, found.customer_id)
+    now = await _load(ctx, found.message_id) or found
     if now.email is None:
         return now
     if wanted.topics:
@@ -117,7 +121,7 @@ async def save(ctx: Context, message_id: UUID, wanted: Wanted, language: str) ->
         await unsubscribe.unsubscribe(ctx, now.message_id, now.customer_id)
     if wanted.tracking not in (None, now.tracking):
         await _track(ctx, now, bool(wanted.tracking), language)
-    return await _load(ctx, message_id) or now
+    return await _load(ctx, now.message_id) or now
 
 
 async def _topics(ctx: Context, now: Choices, wanted: frozenset[str]) -> None:
