@@ -127,6 +127,7 @@ from kernel.profiles.consent_anchor import anchors as consent_anchors
 from kernel.profiles.consent_anchor import export as consent_export
 from kernel.profiles.consent_history import ConsentEntry, consent_history
 from kernel.profiles.consent_tracking import set_tracking_consent
+from kernel.profiles.consent_verify import verify as consent_verify
 from kernel.profiles.frames import CUSTOMERS, LINES, ORDERS, PRODUCTS, clean_text
 from kernel.profiles.intake import (
     Counts,
@@ -143,7 +144,7 @@ from kernel.profiles.suppression_page import SuppressionLine, SuppressionPage
 from kernel.profiles.suppression_page import page as suppression_page
 from kernel.profiles.traits import traits_of, write_trait_frame, write_traits
 from kernel.runtime.engine import Engine, open_engine
-from kernel.tenancy.audit import record as audit
+from kernel.tenancy.audit import record as record_audit
 from kernel.tenancy.health import tell as tell_health
 from kernel.tenancy.links import is_ours, public_url, seal, sign, verify
 from kernel.tenancy.repository import TenantRepository
@@ -262,7 +263,6 @@ __all__ = [
     "approvals",
     "artefact_in_use",
     "auc",
-    "audit",
     "baselines",
     "before",
     "campaigns",
@@ -276,6 +276,7 @@ __all__ = [
     "consent_anchors",
     "consent_export",
     "consent_history",
+    "consent_verify",
     "create_customers",
     "customer",
     "customers_page",
@@ -311,6 +312,7 @@ __all__ = [
     "read_copies",
     "read_history",
     "recommend",
+    "record_audit",
     "record_outcomes",
     "reliability",
     "seal",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 PURPOSE = "compliance/unsubscribe"
 PATH = "u/"
+PREFERENCES = "compliance/preferences"
 MONTHS = {
     "en": "January February March April May June July August September October November December",
     "de": "Januar Februar März April Mai Juni Juli August September Oktober November Dezember",
@@ -39,6 +40,11 @@ def link(ctx: Context, message: Outgoing) -> str:
     return public_url(ctx, "compliance", PATH + sign(ctx, PURPOSE, message.id.bytes))
 
 
+def preferences(ctx: Context, message: Outgoing) -> str:
+    """The address at which the reader of this message chooses what comes. It never expires."""
+    return public_url(ctx, "compliance", "p/" + sign(ctx, PREFERENCES, message.id.bytes))
+
+
 def mailbox(url: str, host: str) -> str:
     """`, <mailto:u+TOKEN@host>`: the same token by mail (RFC 2369); empty without a host."""
     return f", <mailto:u+{url.rpartition('/')[2]}@{host}>" if host else ""
@@ -60,6 +66,7 @@ def fill(
                 slots={
                     **vars_.slots,
                     "unsubscribe_url": url,
+                    "preferences_url": preferences(ctx, message),
                     "postal_address": tenant.postal_address,
                     "sender_name": tenant.sender.name,
                     "footer_reason": reason(message.recipient, shop, zone),

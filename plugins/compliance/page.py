@@ -6,12 +6,14 @@ import base64
 import hashlib
 import tomllib
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from litestar.response import Template
 from markupsafe import Markup
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from kernel.sdk import Context
 
 WORDS: dict[str, dict[str, str]] = tomllib.loads(
@@ -46,27 +48,48 @@ def render(
         quiet: True for a plain button, where the page does not want the reader to press it.
     """
     language = choose(languages)
-    words = WORDS[language]
-    shop = ctx.tenant.brand.name or ctx.tenant.name
+    words, shop = WORDS[language], shop_of(ctx)
+    shown = masked(email) if email else words["this_address"]
+    return framed(
+        ctx,
+        "compliance/page.html",
+        {
+            "lang": language,
+            "title": words[f"{text}_title"].format(shop=shop, email=shown),
+            "text": words[f"{text}_text"].format(shop=shop, email=shown),
+            "button": words.get(f"{text}_button", ""),
+            "question": words.get(f"{text}_question", ""),
+            "action": action,
+            "quiet": quiet,
+        },
+        status,
+    )
+
+
+def framed(ctx: Context, template: str, context: dict[str, Any], status: int = 200) -> Template:
+    """A page of ours (a template that extends compliance/frame.html) in the looks of the shop.
+
+    Args:
+        ctx: the tenant.
+        template: its name.
+        context: what it shows; `lang` and `title` at least.
+        status: of the answer.
+    """
     style = STYLE.replace("#1f4d3a", ctx.tenant.brand.colour).replace(
         "#fefefe", ink_on(ctx.tenant.brand.colour)
     )
-    shown = masked(email) if email else words["this_address"]
     context = {
-        "lang": language,
-        "title": words[f"{text}_title"].format(shop=shop, email=shown),
-        "text": words[f"{text}_text"].format(shop=shop, email=shown),
-        "button": words.get(f"{text}_button", ""),
-        "question": words.get(f"{text}_question", ""),
-        "action": action,
-        "quiet": quiet,
-        "shop": shop,
+        **context,
+        "shop": shop_of(ctx),
         "tenant": ctx.tenant,
         "style": Markup(style),  # noqa: S704 - our own file, with two colours checked by the Struct
     }
-    return Template(
-        "compliance/page.html", context=context, status_code=status, headers=headers(style)
-    )
+    return Template(template, context=context, status_code=status, headers=headers(style))
+
+
+def shop_of(ctx: Context) -> str:
+    """The name of the shop as its customers know it."""
+    return ctx.tenant.brand.name or ctx.tenant.name
 
 
 def headers(style: str) -> dict[str, str]:
@@ -81,11 +104,11 @@ def headers(style: str) -> dict[str, str]:
     }
 
 
-def choose(languages: str) -> str:
+def choose(languages: str, words: Container[str] = WORDS) -> str:
     """The first language of a locale or an Accept-Language header that we have words in, or English."""
     for wanted in languages.lower().split(","):
         code = wanted.strip()[:2]
-        if code in WORDS:
+        if code in words:
             return code
     return "en"
 

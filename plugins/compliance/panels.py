@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kernel.sdk import Panel, Recipient, Unavailable
+from kernel.sdk import Formats, Panel, Recipient, Unavailable, consent_history
 from plugins.compliance import consent, suppression
 from plugins.compliance.manifest import ComplianceSettings
 
@@ -18,6 +18,20 @@ STATES = {
     "never": "Never subscribed",
     "unknown": "Unknown",
 }
+SAID = {
+    "granted": "Agreed to mails",
+    "withdrawn": "Unsubscribed",
+    "pending": "Asked to confirm",
+    "never": "Never subscribed",
+    "tracking_granted": "Agreed to be tracked",
+    "tracking_denied": "Refused to be tracked",
+    "topic_off": "Left a topic alone",
+    "topic_on": "Wants a topic again",
+    "suppressed": "Put on the suppression list",
+    "unsuppressed": "Taken off the suppression list",
+    "erased": "Forgotten",
+}
+MOST = 50
 
 
 async def state(ctx: Context, customer: Any) -> dict[str, Any] | None:
@@ -44,6 +58,9 @@ async def state(ctx: Context, customer: Any) -> dict[str, Any] | None:
         "listed": listed.get(person.email or ""),
         "suppressed": consent.SUPPRESSED,
         "verdict": verdict,
+        "f": Formats(ctx),
+        "history": (await consent_history(ctx, customer.id))[:MOST],
+        "said": SAID,
     }
 
 

@@ -15,13 +15,15 @@ from kernel.sdk import (
     Verdict,
     hookimpl,
 )
-from plugins.compliance import footer, gate, panels, rules_page, watch
+from plugins.compliance import admin, choosing, footer, gate, ledger, panels, rules_page, watch
 from plugins.compliance import routes as pages
+from plugins.compliance.commands import unsubscribe
 from plugins.compliance.manifest import MANIFEST
 
 __all__ = [
     "MANIFEST",
     "admin_panels",
+    "commands",
     "compliance_rules",
     "erase_customer",
     "export_customer",
@@ -43,20 +45,35 @@ async def compliance_rules(
 async def template_vars(
     ctx: Context, batch: Sequence[Outgoing], values: Sequence[MessageVars]
 ) -> Sequence[MessageVars]:
-    """The footer's slots and the List-Unsubscribe headers."""
+    """The footer's slots, the preference centre's address and the List-Unsubscribe headers."""
     return footer.fill(ctx, batch, values)
 
 
 @hookimpl
 def public_routes() -> Sequence[Any]:
-    """The unsubscribe page: GET shows it, POST acts."""
-    return (pages.show, pages.act, pages.undo)
+    """The unsubscribe page and the preference centre: GET shows, POST acts."""
+    return (pages.show, pages.act, pages.undo, choosing.show_choices, choosing.save_choices)
 
 
 @hookimpl
 def routes() -> Sequence[Any]:
-    """The rules, and what they stopped."""
-    return (rules_page.rules,)
+    """The rules and what they stopped, the suppression list, the consent ledger."""
+    return (
+        rules_page.rules,
+        admin.suppressions,
+        admin.look_up,
+        admin.add,
+        admin.lift,
+        ledger.ledger,
+        ledger.verify,
+        ledger.export,
+    )
+
+
+@hookimpl
+def commands() -> Sequence[Any]:
+    """`mailwright unsubscribe`."""
+    return (unsubscribe,)
 
 
 @hookimpl

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from litestar import Request, get, post
+from litestar import HttpMethod, Request, post, route
 from litestar.response import Template
 
 from kernel.sdk import Context, public_url
@@ -23,7 +23,7 @@ def _gone(ctx: Context, request: Request[Any, Any, Any], text: str = "gone") -> 
     return page.render(ctx, text, languages=_accepts(request), status=404)
 
 
-@get("/u/{token:str}")
+@route("/u/{token:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD])
 async def show(ctx: Context, request: Request[Any, Any, Any], token: str) -> Template:
     """Asks whether to unsubscribe. Changes nothing: scanners follow every link of a mail."""
     who = await unsubscribe.reader(ctx, token)
@@ -40,7 +40,7 @@ async def act(ctx: Context, request: Request[Any, Any, Any], token: str) -> Temp
     who = await unsubscribe.reader(ctx, token)
     if who is None:
         return _gone(ctx, request)
-    undo = await unsubscribe.unsubscribe(ctx, who)
+    undo = await unsubscribe.unsubscribe(ctx, who.message_id, who.customer_id)
     languages = f"{who.locale},{_accepts(request)}"
     if not undo:
         return page.render(ctx, "already", languages=languages, email=who.email)

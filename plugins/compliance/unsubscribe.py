@@ -10,7 +10,6 @@ from kernel.sdk import (
     Forbidden,
     Frozen,
     Outcome,
-    cancel_planned,
     record_outcomes,
     set_consent,
     sign,
@@ -19,7 +18,7 @@ from kernel.sdk import (
     verify,
 )
 from plugins.compliance.footer import PURPOSE
-from plugins.compliance.suppression import may_undo
+from plugins.compliance.suppression import listed, may_undo
 
 if TYPE_CHECKING:
     from kernel.sdk import Context
@@ -68,29 +67,41 @@ def undo_token(ctx: Context, message_id: UUID) -> str:
     return sign(ctx, UNDO, message_id.bytes + until.to_bytes(8, "big"))
 
 
-async def unsubscribe(ctx: Context, who: Reader) -> bool:
-    """No further mail to this person, from this commit on. True when they may take it back.
-
-    The planned messages are taken out before the profile is touched: dispatch locks in that order too,
-    so that neither waits for the other for ever.
+async def alone(ctx: Context, customer_id: int) -> None:
+    """Whoever changes what this customer wants meanwhile waits. What is planned for them is locked
+    before the profile is: dispatch locks in that order too, so that neither waits for ever.
     """
-    await cancel_planned(ctx, [who.customer_id], "The customer unsubscribed.")
-    before = await ctx.db.fetchrow(
-        """SELECT email, email_consent FROM profiles_customer
-           WHERE tenant_id = $1 AND id = $2 FOR UPDATE""",
+    key = f"compliance/{ctx.tenant.id}/{customer_id}"
+    await ctx.db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", key)
+    await ctx.db.execute(
+        """SELECT FROM pipeline_message WHERE tenant_id = $1 AND customer_id = $2
+             AND state IN ('planned', 'deferred') ORDER BY id FOR UPDATE""",
         ctx.tenant.id,
-        who.customer_id,
+        customer_id,
     )
+
+
+async def unsubscribe(ctx: Context, message_id: UUID, customer_id: int) -> bool:
+    """No further mail to this person, from this commit on, but transactional ones. True when they may
+    take it back.
+    """
+    await alone(ctx, customer_id)
     outcome = Outcome(
-        message_id=who.message_id, customer_id=who.customer_id, kind="unsubscribed", at=ctx.now
+        message_id=message_id, customer_id=customer_id, kind="unsubscribed", at=ctx.now
     )
     await record_outcomes(ctx, [outcome])
-    if before["email_consent"] == "unsubscribed":
-        return await may_undo(ctx, before["email"], who.message_id)
-    if before["email"]:
-        await suppress(ctx, before["email"], "unsubscribed", who.message_id)
-    await _consent(ctx, who.customer_id, "unsubscribed", SOURCE)
-    return await may_undo(ctx, before["email"], who.message_id)
+    email, consent = await ctx.db.fetchrow(
+        "SELECT email, email_consent FROM profiles_customer WHERE tenant_id = $1 AND id = $2",
+        ctx.tenant.id,
+        customer_id,
+    )
+    if email and (
+        consent != "unsubscribed" or not await listed(ctx, [email], ignore_unreadable=True)
+    ):
+        await suppress(ctx, email, "unsubscribed", message_id)
+    if consent != "unsubscribed":
+        await _consent(ctx, customer_id, "unsubscribed", SOURCE)
+    return await may_undo(ctx, email, message_id)
 
 
 async def unsubscribe_by_token(ctx: Context, token: str) -> bool:
@@ -100,7 +111,7 @@ async def unsubscribe_by_token(ctx: Context, token: str) -> bool:
     who = await reader(ctx, token.removeprefix("u+").partition("@")[0])
     if who is None:
         return False
-    await unsubscribe(ctx, who)
+    await unsubscribe(ctx, who.message_id, who.customer_id)
     return True
 
 

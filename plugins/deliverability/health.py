@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 import structlog
 
-from kernel.sdk import Frozen, Mailbox, audit, sender_statistics, tell_health
+from kernel.sdk import Frozen, Mailbox, record_audit, sender_statistics, tell_health
 from plugins.deliverability import repo
 from plugins.deliverability.manifest import MANIFEST, DeliverabilitySettings
 
@@ -146,7 +146,7 @@ async def _pause(ctx: Context, mailbox: Mailbox, why: str) -> None:
         "would harm every later mail. It goes on by itself once the figures are good again."
     )
     if await repo.pause(ctx, mailbox, reason):
-        await audit(ctx, "deliverability.paused", mailbox, reason=why)
+        await record_audit(ctx, "deliverability.paused", mailbox, reason=why)
         tell_health(ctx, MANIFEST.name, f"mail to {mailbox}", reason)
         log.warning("mailbox paused", mailbox=mailbox)
 
@@ -159,5 +159,5 @@ async def lift(ctx: Context, mailbox: str, reason: str) -> bool:
 async def _lift(ctx: Context, mailbox: str, reason: str, by_hand: bool) -> bool:
     done = await repo.lift(ctx, mailbox, reason, by_hand)
     if done:
-        await audit(ctx, "deliverability.lifted", mailbox, reason=reason)
+        await record_audit(ctx, "deliverability.lifted", mailbox, reason=reason)
     return done
