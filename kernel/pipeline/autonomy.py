@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kernel.tenancy.scope import TenantScope
 
 __all__ = [
-    "Change", "TypeAutonomy", "Waiting", "approve_confident", "changes", "decided", "reliability",
+    "Change", "TypeAutonomy", "Waiting", "approve_confident", "approved", "changes", "decided", "reliability",
     "set_level", "set_needed", "set_threshold", "state", "undo", "waiting",
 ]  # fmt: skip
 
@@ -163,7 +163,7 @@ async def decided(ctx: TenantScope, campaign: Campaign) -> None:
     seen = await shadow.write(ctx, campaign, standing)
     sends = standing.effective == "automatic" and seen.would_send
     if sends:
-        sends = await _approved(demotion.acting(ctx), campaign.id, reason=seen.why)
+        sends = await approved(demotion.acting(ctx), campaign.id, reason=seen.why)
     log.info(
         "campaign decided", campaign=str(campaign.id), campaign_type=kind, sends=sends,
         level=standing.effective, reason=seen.why,
@@ -185,11 +185,11 @@ async def approve_confident(ctx: Context) -> list[UUID]:
     return [
         one.campaign_id
         for one in ready
-        if await _approved(ctx, one.campaign_id, undo=WITHIN, reason=one.why, at_once=True)
+        if await approved(ctx, one.campaign_id, undo=WITHIN, reason=one.why, at_once=True)
     ]
 
 
-async def _approved(ctx: Context, campaign_id: UUID, **how: Any) -> bool:
+async def approved(ctx: Context, campaign_id: UUID, **how: Any) -> bool:
     """Approve it; False where its mail must not go out as it is: then it waits, and its record says why."""
     try:
         await approvals.approve(ctx, campaign_id, **how)
