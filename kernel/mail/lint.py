@@ -160,7 +160,8 @@ def _images(page: str) -> Iterator[Finding]:
 
 
 def _links(urls: Sequence[str], own: Sequence[str]) -> Iterator[Finding]:
-    for url in dict.fromkeys(urls):
+    # The same address with and without what counts clicks is one.
+    for url in {url.partition("?")[0]: url for url in urls}.values():
         if any(url.startswith(start) for start in own):
             continue
         if fault := link_fault(url):

@@ -1,8 +1,9 @@
+from datetime import timedelta
 from pathlib import Path
 
 import admin_ui
 from kernel.jobs.progress import progress
-from kernel.pipeline import campaigns, messages, variants, why
+from kernel.pipeline import approvals, campaigns, messages, variants, why
 from kernel.profiles import repo
 from kernel.tenancy.core import Core
 from tests.admin_ui.browser import HOSTILE, Browser
