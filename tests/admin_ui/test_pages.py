@@ -53,6 +53,9 @@ async def test_every_page_of_a_working_shop(shop: Core, client: Browser) -> None
         "/app/plugins",
         *[f"/app/plugins/{name}" for name in shop.board.plugins],
         "/app/dead-letters",
+        "/app/rights",
+        "/app/audit",
+        "/app/reconciliation",
         "/app/work",
         "/app/stop",
     ]
