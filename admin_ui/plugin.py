@@ -48,6 +48,7 @@ def routes() -> Sequence[Any]:
         campaigns.overview,
         campaigns.ledger,
         campaigns.words,
+        campaigns.preview,
         acts.act,
         acts.exclude,
         acts.edit,

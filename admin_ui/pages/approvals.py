@@ -9,10 +9,9 @@ from litestar import Response, get, post
 from litestar.response import Redirect, Template
 
 from admin_ui.pages.campaigns import STATES, purpose
-from admin_ui.pages.messages import MAIL_POLICY
+from admin_ui.preview import answer, look_of, parts
 from admin_ui.view import Req, back, page, query, text_of
 from kernel.contracts.base import Frozen
-from kernel.contracts.delivery import Rendered
 from kernel.pipeline import (
     approvals,
     autonomy,
@@ -65,7 +64,6 @@ async def one(
     ctx: Context,
     request: Req,
     campaign_id: UUID,
-    variant: str = "",
     before: UUID | None = None,
 ) -> Response[Any]:
     """The queue, with this campaign open, or its own page where it waits no longer."""
@@ -73,18 +71,13 @@ async def one(
     if campaign.status != "waiting":
         return Redirect(f"/app/campaigns/{campaign_id}")
     waiting = await campaigns.page(ctx, "waiting", before, QUEUE + 1)
-    return await _page(ctx, request, waiting, campaign, variant, before)
+    return await _page(ctx, request, waiting, campaign, before)
 
 
 @get("/approvals/{campaign_id:uuid}/mail")
-async def mail(ctx: Context, campaign_id: UUID, variant: str = "") -> Response[str]:
-    """The mail of a variant alone, under a policy that lets nothing in it act."""
-    made = await variants.preview(ctx, campaign_id, variant)
-    return Response(
-        made.html,
-        media_type="text/html; charset=utf-8",
-        headers={"Content-Security-Policy": MAIL_POLICY},
-    )
+async def mail(ctx: Context, request: Req, campaign_id: UUID, variant: str = "") -> Response[str]:
+    """The mail of a variant alone, as the address says: without images, dark, as plain text."""
+    return answer(await variants.preview(ctx, campaign_id, variant), look_of(request))
 
 
 @post("/approvals/{campaign_id:uuid}/approve")
@@ -146,13 +139,12 @@ async def _page(
     request: Req,
     waiting: list[CampaignView],
     campaign: CampaignView | None,
-    variant: str = "",
     before: UUID | None = None,
     wrong: str = "",
 ) -> Template:
     shown = waiting[:QUEUE]
     sure = {one.campaign_id: one for one in await autonomy.waiting(ctx)}
-    found = await _open(ctx, request, campaign, variant) if campaign else {}
+    found = await _open(ctx, request, campaign) if campaign else {}
     return await page(
         request,
         "approvals.html",
@@ -171,12 +163,10 @@ async def _page(
     )
 
 
-async def _open(ctx: Context, request: Req, campaign: CampaignView, variant: str) -> dict[str, Any]:
+async def _open(ctx: Context, request: Req, campaign: CampaignView) -> dict[str, Any]:
     """What the merchant has to see of the open campaign to decide."""
     sample = await messages.page(ctx, campaign.id, STATES["waiting"], limit=SAMPLE)
     listed = await variants.listing(ctx, campaign.id)
-    words = [one for one in listed if one.messages or one.name == variant]
-    chosen = next((one for one in words if one.name == variant), words[0] if words else None)
     return {
         "sample": sample,
         "stories": await why.stories(ctx, [one.decision_id for one in sample if one.decision_id]),
@@ -185,20 +175,8 @@ async def _open(ctx: Context, request: Req, campaign: CampaignView, variant: str
         "purpose": purpose(request, campaign),
         "expected": await effect.expected(ctx, campaign.id),
         "shadow": await shadow.of(ctx, campaign.id),
-        "variants": words,
-        "chosen": chosen,
-        "preheader": campaigns.fill(chosen.copy.preheader, shop_name=ctx.tenant.name)
-        if chosen
-        else "",
-        "rendered": await _rendered(ctx, campaign.id, chosen.name) if chosen else None,
+        **await parts(ctx, request, campaign, listed, f"{PATH}/{campaign.id}"),
     }
-
-
-async def _rendered(ctx: Context, campaign_id: UUID, variant: str) -> Rendered | None:
-    try:
-        return await variants.preview(ctx, campaign_id, variant)
-    except Conflict:
-        return None
 
 
 def _last(acts: list[undoing.Undoable]) -> list[undoing.Undoable]:

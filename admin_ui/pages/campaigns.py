@@ -9,6 +9,7 @@ from litestar import get
 from litestar.response import Template
 
 from admin_ui.panels import draw
+from admin_ui.preview import findings, parts
 from admin_ui.view import Req, page, query
 from kernel.contracts.campaigns import CampaignStatus
 from kernel.pipeline import approvals, campaigns, compose, messages, progress, variants, why
@@ -140,16 +141,28 @@ async def ledger(
 async def words(ctx: Context, request: Req, campaign_id: UUID) -> Template:
     """The words of every variant, each with a way to change them."""
     campaign = await campaigns.get(ctx, campaign_id)
+    listed = await variants.listing(ctx, campaign_id)
     return await page(
         request,
         "copy.html",
         tab="copy",
         campaign=campaign,
-        variants=await variants.listing(ctx, campaign_id),
+        variants=listed,
+        findings=await findings(ctx, campaign_id, listed),
         samples=await _samples(ctx, campaign_id),
         slots=slots(request, campaign),
         open=campaign.status in ("deciding", "waiting", "sending", "paused"),
     )
+
+
+@get("/campaigns/{campaign_id:uuid}/preview")
+async def preview(ctx: Context, request: Req, campaign_id: UUID) -> Template:
+    """The mail of a variant as customers see it, and what is wrong with it."""
+    campaign = await campaigns.get(ctx, campaign_id)
+    listed = await variants.listing(ctx, campaign_id)
+    here = f"/app/campaigns/{campaign_id}/preview"
+    shown = await parts(ctx, request, campaign, listed, here)
+    return await page(request, "campaign_preview.html", tab="preview", campaign=campaign, **shown)
 
 
 def slots(request: Req, campaign: CampaignView) -> list[tuple[str, str]]:

@@ -8,15 +8,10 @@ from litestar import Response, get
 from litestar.response import Template
 
 from admin_ui.panels import draw
+from admin_ui.preview import answer, look_of
 from admin_ui.view import Req, page
 from kernel.pipeline import messages, why
 from kernel.sdk import Conflict, Context
-
-# Styles of mails are inline. No script, no form, no link out of the frame; pictures by https only.
-MAIL_POLICY = (
-    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; "
-    "font-src https: data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
-)
 
 
 @get("/messages/{message_id:uuid}")
@@ -42,11 +37,6 @@ async def message(ctx: Context, request: Req, message_id: UUID, variant: str = "
 
 
 @get("/messages/{message_id:uuid}/mail")
-async def mail(ctx: Context, message_id: UUID, variant: str = "") -> Response[str]:
+async def mail(ctx: Context, request: Req, message_id: UUID, variant: str = "") -> Response[str]:
     """The HTML alone, under a policy that lets nothing in it act."""
-    rendered = await messages.preview(ctx, message_id, variant)
-    return Response(
-        rendered.html,
-        media_type="text/html; charset=utf-8",
-        headers={"Content-Security-Policy": MAIL_POLICY},
-    )
+    return answer(await messages.preview(ctx, message_id, variant), look_of(request))

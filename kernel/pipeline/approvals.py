@@ -14,7 +14,7 @@ import msgspec
 from kernel.contracts.base import Frozen, canonical
 from kernel.contracts.errors import Conflict, InvalidInput, NotFound
 from kernel.events.wake import wake
-from kernel.pipeline import breaker, compose, ledger, variant_store
+from kernel.pipeline import breaker, compose, ledger, previews, variant_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,11 +57,12 @@ async def approve(
         at_once: it is approved together with others, without being looked at.
 
     Raises:
-        Conflict: it does not wait for approval.
+        Conflict: it does not wait for approval, or a mail must not go out as it is (`previews.refuse`).
         InvalidInput: `send_at` lies in the past or has no time zone.
     """
     _check_time(ctx, send_at)
     row = await lock(ctx, campaign_id, "approve", "waiting")
+    await previews.refuse(ctx, campaign_id)
     await ctx.db.execute(
         """UPDATE pipeline_campaign SET status = 'sending', approved_at = $3, approved_by = $4,
              send_at = $5, expires_at = $6, hold_until = $7, updated_at = now(),

@@ -17,6 +17,7 @@ from uuid import UUID
 import structlog
 
 from kernel.contracts.base import Frozen
+from kernel.contracts.errors import Conflict
 from kernel.pipeline import approvals, confidence, demotion, levels, shadow
 from kernel.pipeline.choosing import set_level, set_needed, set_threshold
 from kernel.pipeline.confidence import TrustBin
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from kernel.tenancy.scope import TenantScope
 
 __all__ = [
-    "Change", "TypeAutonomy", "Waiting", "approve_confident", "changes", "decided", "reliability",
+    "Change", "TypeAutonomy", "Waiting", "approve_confident", "approved", "changes", "decided", "reliability",
     "set_level", "set_needed", "set_threshold", "state", "undo", "waiting",
 ]  # fmt: skip
 
@@ -162,7 +163,7 @@ async def decided(ctx: TenantScope, campaign: Campaign) -> None:
     seen = await shadow.write(ctx, campaign, standing)
     sends = standing.effective == "automatic" and seen.would_send
     if sends:
-        await approvals.approve(demotion.acting(ctx), campaign.id, reason=seen.why)
+        sends = await approved(demotion.acting(ctx), campaign.id, reason=seen.why)
     log.info(
         "campaign decided", campaign=str(campaign.id), campaign_type=kind, sends=sends,
         level=standing.effective, reason=seen.why,
@@ -181,9 +182,21 @@ async def approve_confident(ctx: Context) -> list[UUID]:
         ctx.tenant.id,
     )
     ready = [one for one in await _waiting(ctx, given) if one.ready]
-    for one in ready:
-        await approvals.approve(ctx, one.campaign_id, undo=WITHIN, reason=one.why, at_once=True)
-    return [one.campaign_id for one in ready]
+    return [
+        one.campaign_id
+        for one in ready
+        if await approved(ctx, one.campaign_id, undo=WITHIN, reason=one.why, at_once=True)
+    ]
+
+
+async def approved(ctx: Context, campaign_id: UUID, **how: Any) -> bool:
+    """Approve it; False where its mail must not go out as it is: then it waits, and its record says why."""
+    try:
+        await approvals.approve(ctx, campaign_id, **how)
+    except Conflict as error:
+        await approvals.note(ctx, campaign_id, "block", str(error))
+        return False
+    return True
 
 
 async def _fresh(ctx: Context, campaign_id: UUID, lock: str = "") -> bool:

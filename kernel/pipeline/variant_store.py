@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from kernel.contracts.base import Frozen, canonical
+from kernel.contracts.campaigns import Copy
 from kernel.pipeline import variant_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from uuid import UUID
 
-    from kernel.contracts.campaigns import Copy
     from kernel.contracts.context import Context
 
 
@@ -109,3 +111,23 @@ async def edit(
         EDIT, ctx.tenant.id, campaign_id, variant, text, ctx.now, ctx.actor, action, why
     )
     return version
+
+
+async def copies(ctx: Context, campaign_id: UUID) -> dict[str, Copy]:
+    """Variant -> words, as they stand."""
+    rows = await ctx.db.fetch(
+        "SELECT variant, copy FROM pipeline_variant WHERE tenant_id = $1 AND campaign_id = $2",
+        ctx.tenant.id,
+        campaign_id,
+    )
+    return {row["variant"]: msgspec.json.decode(row["copy"], type=Copy) for row in rows}
+
+
+async def languages(ctx: Context, campaign_id: UUID) -> dict[str, str]:
+    """Variant -> the language its words are in."""
+    rows = await ctx.db.fetch(
+        "SELECT variant, language FROM pipeline_variant WHERE tenant_id = $1 AND campaign_id = $2",
+        ctx.tenant.id,
+        campaign_id,
+    )
+    return {row["variant"]: row["language"] for row in rows}

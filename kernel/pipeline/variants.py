@@ -9,19 +9,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
-from kernel.contracts.base import Frozen, new_id
-from kernel.contracts.campaigns import Campaign, Copy
-from kernel.contracts.delivery import Outgoing, Recipient, Rendered
-from kernel.contracts.errors import Conflict, NotFound
-from kernel.pipeline import (
-    approvals,
-    compose,
-    features,
-    offer_words,
-    variant_names,
-    variant_store,
-    wording,
-)
+from kernel.contracts.base import Frozen
+from kernel.contracts.campaigns import Copy
+from kernel.contracts.errors import NotFound
+from kernel.pipeline import approvals, compose, offer_words, variant_names, variant_store, wording
+from kernel.pipeline.previews import preview
+from kernel.pipeline.variant_store import copies, languages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +22,11 @@ if TYPE_CHECKING:
 
     from kernel.contracts.context import Context
     from kernel.tenancy.scope import TenantScope
+
+__all__ = [
+    "OFFER_SLOTS", "Variant", "Version", "copies", "freeze", "has_offer", "languages", "listing",
+    "preview", "restore", "slots", "versions",
+]  # fmt: skip
 
 OFFER_SLOTS = offer_words.OFFER_SLOTS
 
@@ -99,26 +97,6 @@ async def freeze(ctx: Context, campaign_id: UUID, copies: Mapping[str, Copy]) ->
     await variant_store.put(ctx, campaign_id, words, "propose", settled=False)
 
 
-async def copies(ctx: Context, campaign_id: UUID) -> dict[str, Copy]:
-    """Variant -> words, as they stand."""
-    rows = await ctx.db.fetch(
-        "SELECT variant, copy FROM pipeline_variant WHERE tenant_id = $1 AND campaign_id = $2",
-        ctx.tenant.id,
-        campaign_id,
-    )
-    return {row["variant"]: msgspec.json.decode(row["copy"], type=Copy) for row in rows}
-
-
-async def languages(ctx: Context, campaign_id: UUID) -> dict[str, str]:
-    """Variant -> the language its words are in."""
-    rows = await ctx.db.fetch(
-        "SELECT variant, language FROM pipeline_variant WHERE tenant_id = $1 AND campaign_id = $2",
-        ctx.tenant.id,
-        campaign_id,
-    )
-    return {row["variant"]: row["language"] for row in rows}
-
-
 async def listing(ctx: Context, campaign_id: UUID) -> list[Variant]:
     """All variants of a campaign, the most used first."""
     rows = await ctx.db.fetch(
@@ -172,34 +150,6 @@ async def restore(
     await approvals.edit(ctx, campaign_id, variant, found.copy, action="restore", why=said)
 
 
-async def preview(
-    ctx: Context, campaign_id: UUID, variant: str, customer_id: int | None = None
-) -> Rendered:
-    """The mail of a variant as it would be made now.
-
-    Args:
-        ctx: the tenant.
-        campaign_id: of which campaign.
-        variant: its name.
-        customer_id: whose data fill the slots; None for somebody who gets the variant, or else anybody
-            in the campaign. Slots for an offer that was not made are filled with a sample.
-
-    Raises:
-        NotFound: there is no such campaign, variant or customer.
-        Conflict: the mail cannot be made; the sentence says why.
-    """
-    campaign = await _campaign(ctx, campaign_id)
-    texts = await copies(ctx, campaign_id)
-    if variant not in texts:
-        raise NotFound(f"The campaign has no variant `{variant}`.", "See its copy.")
-    message = await _sample(ctx, campaign, variant, customer_id)
-    spoken = await languages(ctx, campaign_id)
-    [made] = await compose.render(ctx, texts, [(message, variant)], spoken, offer_words.SAMPLES)
-    if isinstance(made, str) or made.rendered is None:
-        raise Conflict(str(made), "Edit the words of the variant.")
-    return made.rendered
-
-
 def slots(ctx: Context, campaign_type: str, variant: str) -> tuple[str, ...]:
     """The slots that the words of a variant may hold."""
     owned = cast("TenantScope", ctx).core.board.campaign_types.get(campaign_type)
@@ -211,68 +161,6 @@ def slots(ctx: Context, campaign_type: str, variant: str) -> tuple[str, ...]:
 def has_offer(variant: str) -> bool:
     """Whether the words of the variant tell of an offer, and so may hold its slots."""
     return variant_names.parse(variant).offer
-
-
-async def _campaign(ctx: Context, campaign_id: UUID) -> Campaign:
-    row = await ctx.db.fetchrow(
-        "SELECT * FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2",
-        ctx.tenant.id,
-        campaign_id,
-    )
-    if row is None:
-        raise NotFound("There is no such campaign.", "See the list of campaigns.")
-    return Campaign(**{name: row[name] for name in Campaign.__struct_fields__})
-
-
-async def _sample(
-    ctx: Context, campaign: Campaign, variant: str, customer_id: int | None
-) -> Outgoing:
-    row = await ctx.db.fetchrow(
-        """SELECT id AS message_id, customer_id, step, variant FROM pipeline_message
-           WHERE tenant_id = $1 AND campaign_id = $2 AND ($4::bigint IS NULL OR customer_id = $4)
-           ORDER BY variant = $3 DESC, variant <> '' DESC, customer_id LIMIT 1""",
-        ctx.tenant.id,
-        campaign.id,
-        variant,
-        customer_id,
-    )
-    # Only a message of this very variant has its offer; for others one is made up.
-    own = row is not None and row["variant"] == variant
-    key = row["message_id"] if own else new_id(ctx.now)
-    someone = customer_id if row is None else row["customer_id"]
-    if someone is not None:
-        found = await features.outgoing(
-            ctx, campaign, [features.Row(message_id=key, customer_id=someone, step=1)]
-        )
-        if found:
-            return found[0][0]
-        if customer_id is not None:
-            raise NotFound("There is no such customer.", "See the list of customers.")
-    return Outgoing(
-        id=key,
-        campaign_id=campaign.id,
-        campaign_type=campaign.campaign_type,
-        customer_id=0,
-        step=1,
-        proposed_at=campaign.proposed_at,
-        recipient=_NOBODY,
-    )
-
-
-_NOBODY = Recipient(
-    customer_id=0,
-    email=None,
-    first_name="",
-    last_name="",
-    country="",
-    timezone="",
-    locale="",
-    email_consent="",
-    consent_at=None,
-    consent_source="",
-    orders_count=0,
-    last_order_at=None,
-)
 
 
 def _as(kind: Any, row: Any, decoded: tuple[str, ...]) -> Any:

@@ -6,7 +6,11 @@ Patterns are searched in lower case, where every slot stands as the word `slot`.
 
 from __future__ import annotations
 
-import re
+from kernel.mail.spam_words import SPAM, words_of
+
+__all__ = [
+    "AMOUNTS", "DATES", "DISCOUNT", "FREE", "NUMBER", "ORDERS", "SCARCE", "SPAM", "URGENT",
+]  # fmt: skip
 
 NUMBER = (
     r"(?:a|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen"
@@ -34,12 +38,7 @@ _DAYS = (
     r"|(?:lun|mar|mercre|jeu|vendre|same)dis?|dimanches?"
 )
 
-
-def _any(*patterns: str) -> re.Pattern[str]:
-    return re.compile("|".join(rf"(?<!\w)(?:{one})(?!\w)" for one in patterns))
-
-
-AMOUNTS = _any(
+AMOUNTS = words_of(
     r"per[ -]?cents?|percentage|\w*prozent\w*|pour[ -]?cents?|pourcent\w*",
     r"(?:half|quarter|third|fifth)(?: the)?[ -](?:price|off|cost)",
     r"(?:a|one) (?:half|quarter|third|fifth) (?:off|less|cheaper)",
@@ -55,7 +54,7 @@ AMOUNTS = _any(
 )
 """Numbers, shares and prices in words."""
 
-DATES = _any(
+DATES = words_of(
     _MONTHS,
     _DAYS,
     r"(?:in|until|till|by|before|early|late|mid|end of) (?:may|march)|(?:this|next) march|(?:en|de|fin|mi)[ -]mars",
@@ -71,7 +70,7 @@ DATES = _any(
 )
 """Dates, periods and deadlines in words: an offer's end is `{{ offer_ends }}`."""
 
-URGENT = _any(
+URGENT = words_of(
     r"(?<!no )(?<!not )hurry(?: up)?|last chance|final (?:chance|hours?|days?|call|reminder)|act (?:now|fast)",
     r"limited[ -]time|for a (?:limited|short) time|end(?:s|ing) soon|about to end|expir(?:es|ing|e soon)",
     r"don'?t miss(?: out)?|before it'?s (?:too late|gone|over)|before it ends|now or never|urgent(?:ly)?",
@@ -87,7 +86,7 @@ URGENT = _any(
 )
 """Allowed only where an offer really ends."""
 
-SCARCE = _any(
+SCARCE = words_of(
     r"while (?:stocks?|supplies|they|it) lasts?|selling (?:out|fast)|almost gone|nearly gone|limited stock",
     r"only a few (?:left|remain\w*)|few left|low (?:in|on) stock|sold out|best[ -]?sell\w+|number one",
     r"solange (?:der )?vorrat reicht|fast (?:ausverkauft|weg)|nur noch wenige|begrenzte stückzahl"
@@ -97,14 +96,14 @@ SCARCE = _any(
 )
 """What nobody has looked up: stock and sales."""
 
-FREE = _any(
+FREE = words_of(
     r"(?<!feel )(?<!please feel )free(?! (?:to|of (?:course|obligation)))|no cost|at no charge|complimentary",
     r"gratis|kostenlos\w*|kostenfrei\w*|umsonst|portofrei|versandkostenfrei|geschenkt",
     r"gratuit\w*|offerts?|offertes?|sans frais",
 )
 """Nothing is ever given away: an offer is a discount."""
 
-DISCOUNT = _any(
+DISCOUNT = words_of(
     r"discount\w*|(?:price|money|something|slot) off|price (?:cut|drop)s?|on sale|sales?|bargains?|vouchers?"
     r"|coupons?|promo(?:tion)?s?|(?:promo|discount) codes?|your code|reduced|markdown|cheap\w*|cashback",
     r"(?:special|exclusive|limited|best|great|your|this|our|an) (?:offers?|deals?)|save (?:up|on|money|slot|big)",
@@ -115,18 +114,7 @@ DISCOUNT = _any(
 )
 """Allowed only where the slots of an offer say what is meant."""
 
-SPAM = _any(
-    r"click here|buy now|order now|guarantee[ds]?|risk[ -]free|no obligation|no strings|winner|you(?:'ve| have) won",
-    r"congratulations|once in a lifetime|miracle|cash|earn money|make money|jackpot|lottery|casino|prize"
-    r"|not spam|dear (?:friend|customer)|viagra|amazing|incredible|unbelievable|lowest price|best price",
-    r"klicken sie hier|hier klicken|jetzt kaufen|garantiert\w*|garantie|gewonnen|gewinnspiel\w*|glückwunsch"
-    r"|kein spam|unglaublich\w*|wahnsinn|bester preis|tiefstpreis\w*|geld verdienen",
-    r"cliquez ici|achetez maintenant|garanti\w*|gagn(?:é|ez|ant)\w*|félicitations|pas un spam|incroyable\w*"
-    r"|meilleur prix|gagner de l'argent",
-)
-"""What mail filters and readers take for spam."""
-
-ORDERS = _any(
+ORDERS = words_of(
     r"(?:ignore|disregard|forget|override)\b[^.!?]{0,40}\b(?:instructions?|rules|prompts?)",
     r"(?:ignorier\w*|missacht\w*|vergiss|vergessen sie)\b[^.!?]{0,40}\b(?:anweisung\w*|regeln)",
     r"(?:ignore[zr]?|oublie[zr]?)\b[^.!?]{0,40}\b(?:instructions?|consignes|règles)",

@@ -1,0 +1,189 @@
+"""How the words of a variant would look as a mail now, and what is wrong with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from kernel.contracts.base import Frozen, new_id
+from kernel.contracts.campaigns import Campaign
+from kernel.contracts.delivery import Outgoing, Recipient, Rendered
+from kernel.contracts.errors import Conflict, NotFound
+from kernel.mail.lint import Finding, blocking, lint
+from kernel.pipeline import compose, features, offer_words, variant_store
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from uuid import UUID
+
+    from kernel.contracts.context import Context
+    from kernel.tenancy.scope import TenantScope
+
+
+class Checked(Frozen):
+    """A variant's mail for somebody who gets it, and what is wrong with it."""
+
+    variant: str
+    rendered: Rendered | None
+    """None where it cannot be made: then the only finding says why."""
+    findings: tuple[Finding, ...]
+
+
+async def preview(
+    ctx: Context, campaign_id: UUID, variant: str, customer_id: int | None = None
+) -> Rendered:
+    """The mail of a variant as it would be made now.
+
+    Args:
+        ctx: the tenant.
+        campaign_id: of which campaign.
+        variant: its name.
+        customer_id: whose data fill the slots; None for somebody who gets the variant, or else anybody
+            in the campaign. Slots for an offer that was not made are filled with a sample.
+
+    Raises:
+        NotFound: there is no such campaign, variant or customer.
+        Conflict: the mail cannot be made; the sentence says why.
+    """
+    campaign = await _campaign(ctx, campaign_id)
+    texts = await variant_store.copies(ctx, campaign_id)
+    if variant not in texts:
+        raise NotFound(f"The campaign has no variant `{variant}`.", "See its copy.")
+    message = await _sample(ctx, campaign, variant, customer_id)
+    spoken = await variant_store.languages(ctx, campaign_id)
+    [made] = await compose.render(ctx, texts, [(message, variant)], spoken, offer_words.SAMPLES)
+    if isinstance(made, str) or made.rendered is None:
+        raise Conflict(str(made), "Edit the words of the variant.")
+    return made.rendered
+
+
+async def check(ctx: Context, campaign_id: UUID, variants: Sequence[str] = ()) -> list[Checked]:
+    """The mail of each variant for one customer, looked over.
+
+    Args:
+        ctx: the tenant.
+        campaign_id: of which campaign.
+        variants: which; empty for those that messages wait in, or went out in.
+
+    Raises:
+        NotFound: there is no such campaign or variant.
+    """
+    names = variants or await _used(ctx, campaign_id)
+    return [await _checked(ctx, campaign_id, name) for name in names]
+
+
+async def refuse(ctx: Context, campaign_id: UUID) -> None:
+    """Raises Conflict where a variant that would go out has a finding that stops it, with all of them."""
+    found = [
+        f"{one.variant}: {finding.sentence} {finding.advice}"
+        for one in await check(ctx, campaign_id)
+        for finding in blocking(one.findings)
+    ]
+    if found:
+        raise Conflict("The mail cannot go out as it is.", " ".join(found))
+
+
+async def _used(ctx: Context, campaign_id: UUID) -> list[str]:
+    rows = await ctx.db.fetch(
+        """SELECT v.variant FROM pipeline_variant v WHERE v.tenant_id = $1 AND v.campaign_id = $2
+             AND EXISTS (SELECT FROM pipeline_message m WHERE m.tenant_id = $1
+               AND m.campaign_id = $2 AND m.variant = v.variant
+               AND m.state NOT IN ('skipped', 'held_out', 'suppressed', 'capped', 'cancelled'))
+           ORDER BY v.variant""",
+        ctx.tenant.id,
+        campaign_id,
+    )
+    return [row["variant"] for row in rows]
+
+
+async def _checked(ctx: Context, campaign_id: UUID, variant: str) -> Checked:
+    try:
+        rendered = await preview(ctx, campaign_id, variant)
+    except Conflict as error:
+        finding = Finding(
+            severity="block",
+            rule="made",
+            sentence=error.message,
+            advice="Edit the words of the variant.",
+        )
+        return Checked(variant=variant, rendered=None, findings=(finding,))
+    campaign = await _campaign(ctx, campaign_id)
+    copy = (await variant_store.copies(ctx, campaign_id))[variant]
+    # Where the button leads, before it was rewritten to be counted.
+    link = compose.SLOT.sub(lambda m: str(rendered.slots.get(m[1], "")), copy.link)
+    core = cast("TenantScope", ctx).core
+    owned = core.board.campaign_types.get(campaign.campaign_type)
+    host = ctx.tenant.sender.link_host
+    found = lint(
+        rendered,
+        postal_address=ctx.tenant.postal_address,
+        own=[
+            f"{url}/"
+            for url in (core.links.base_url.rstrip("/"), host and f"https://{host}")
+            if url
+        ],
+        links=[link] if copy.button else [],
+        transactional=bool(owned and owned.value.transactional),
+    )
+    return Checked(variant=variant, rendered=rendered, findings=tuple(found))
+
+
+async def _campaign(ctx: Context, campaign_id: UUID) -> Campaign:
+    row = await ctx.db.fetchrow(
+        "SELECT * FROM pipeline_campaign WHERE tenant_id = $1 AND id = $2",
+        ctx.tenant.id,
+        campaign_id,
+    )
+    if row is None:
+        raise NotFound("There is no such campaign.", "See the list of campaigns.")
+    return Campaign(**{name: row[name] for name in Campaign.__struct_fields__})
+
+
+async def _sample(
+    ctx: Context, campaign: Campaign, variant: str, customer_id: int | None
+) -> Outgoing:
+    row = await ctx.db.fetchrow(
+        """SELECT id AS message_id, customer_id, step, variant FROM pipeline_message
+           WHERE tenant_id = $1 AND campaign_id = $2 AND ($4::bigint IS NULL OR customer_id = $4)
+           ORDER BY variant = $3 DESC, variant <> '' DESC, customer_id LIMIT 1""",
+        ctx.tenant.id,
+        campaign.id,
+        variant,
+        customer_id,
+    )
+    # Only a message of this very variant has its offer; for others one is made up.
+    own = row is not None and row["variant"] == variant
+    key = row["message_id"] if own else new_id(ctx.now)
+    someone = customer_id if row is None else row["customer_id"]
+    if someone is not None:
+        found = await features.outgoing(
+            ctx, campaign, [features.Row(message_id=key, customer_id=someone, step=1)]
+        )
+        if found:
+            return found[0][0]
+        if customer_id is not None:
+            raise NotFound("There is no such customer.", "See the list of customers.")
+    return Outgoing(
+        id=key,
+        campaign_id=campaign.id,
+        campaign_type=campaign.campaign_type,
+        customer_id=0,
+        step=1,
+        proposed_at=campaign.proposed_at,
+        recipient=_NOBODY,
+    )
+
+
+_NOBODY = Recipient(
+    customer_id=0,
+    email=None,
+    first_name="",
+    last_name="",
+    country="",
+    timezone="",
+    locale="",
+    email_consent="",
+    consent_at=None,
+    consent_source="",
+    orders_count=0,
+    last_order_at=None,
+)
