@@ -34,9 +34,11 @@ def command() -> None:
 @pass_program
 def plan(program: Program, check: bool, json: bool) -> int:
     """Show how files and database differ; change nothing."""
+    from kernel.mail import overrides
     from kernel.tenancy import sync
 
-    found = program.run(lambda core: sync.plan(core, program.settings.tenants_dir))
+    folder = program.settings.tenants_dir
+    found = program.run(lambda core: sync.plan(core, folder, overrides.check))
     if json:
         print_json(found)
     else:
@@ -51,9 +53,11 @@ def plan(program: Program, check: bool, json: bool) -> int:
 @pass_program
 def apply(program: Program, json: bool) -> int:
     """Make the database say what the files say. Run again, it changes nothing."""
+    from kernel.mail import overrides
     from kernel.tenancy import sync
 
-    found = program.run(lambda core: sync.apply(core, program.settings.tenants_dir, actor()))
+    folder = program.settings.tenants_dir
+    found = program.run(lambda core: sync.apply(core, folder, actor(), overrides.check))
     if json:
         print_json(found)
     else:

@@ -17,7 +17,8 @@ RTL = {"ar", "he", "fa", "ur"}
 BLOCK = re.compile(r"\[\[if (\w+)\]\](.*?)\[\[end\]\]", re.DOTALL)
 WORD = re.compile(r"\[\[(\w+)\]\]")
 FORBIDDEN = re.compile(
-    r"<\s*(script|mj-include|iframe|object|form)\b|\b(data|javascript|vbscript):|\son\w+\s*=|@import",
+    r"<\s*(script|mj-include|iframe|object|embed|applet|form|link|base|svg|input)\b|http-equiv"
+    r"|\b(data|javascript|vbscript):|[\s\"']on\w+\s*=|@import|\bexpression\(",
     re.IGNORECASE,
 )
 REQUIRED = ("[[heading]]", "[[body]]", "{{ unsubscribe_url }}", "{{ postal_address }}")

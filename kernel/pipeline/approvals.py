@@ -14,7 +14,7 @@ import msgspec
 from kernel.contracts.base import Frozen, canonical
 from kernel.contracts.errors import Conflict, InvalidInput, NotFound
 from kernel.events.wake import wake
-from kernel.pipeline import breaker, compose, ledger, previews, variant_store
+from kernel.pipeline import breaker, compose, frozen, ledger, previews, variant_store
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,11 +58,13 @@ async def approve(
 
     Raises:
         Conflict: it does not wait for approval, or a mail must not go out as it is (`previews.refuse`).
-        InvalidInput: `send_at` lies in the past or has no time zone.
+        InvalidInput: `send_at` lies in the past or has no time zone, or a template of the tenant's
+            cannot be used any more.
     """
     _check_time(ctx, send_at)
     row = await lock(ctx, campaign_id, "approve", "waiting")
     await previews.refuse(ctx, campaign_id)
+    await frozen.freeze(ctx, campaign_id, row["campaign_type"])
     await ctx.db.execute(
         """UPDATE pipeline_campaign SET status = 'sending', approved_at = $3, approved_by = $4,
              send_at = $5, expires_at = $6, hold_until = $7, updated_at = now(),

@@ -16,9 +16,10 @@ from kernel.contracts.campaigns import CampaignType, Copy
 from kernel.contracts.delivery import MailLinks, MessageVars, Outgoing, Rendered, Shared
 from kernel.contracts.errors import InvalidInput
 from kernel.mail import compiling, sharing
-from kernel.pipeline import offer_words, variant_names
+from kernel.pipeline import frozen, offer_words, variant_names
 from kernel.pipeline.batch import Batch, Fate
 from kernel.pipeline.offer_words import OFFER_SLOTS
+from kernel.tenancy import templates
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -233,21 +234,23 @@ def build(
     kind: str = "default",
     main: str = "",
     flags: tuple[str, ...] = (),
+    base: str = "",
+    versions: Mapping[str, compiling.Template] | None = None,
 ) -> Mail:
     """The copy set into the template, whose own words are in `language`, once for all customers.
 
     The words of the copy are data: everything in them but `{{ slot }}` is escaped before it becomes
-    part of the template, and slots are escaped when they are filled.
+    part of the template, and slots are escaped when they are filled. Where there are frozen `versions`,
+    the mail is made of one of them, whatever the templates say today.
     """
-    look = compiling.Look(
-        flags=(*flags, "button") if copy.button else flags,
-        language=language,
-        colour=tenant.brand.colour,
-        logo_url=tenant.brand.logo_url if tenant.brand.logo_url.startswith("https://") else "",
-        shop=tenant.brand.name or tenant.name,
+    blocks = (*flags, "button") if copy.button else flags
+    template = (versions or {}).get(frozen.key(blocks)) or compiling.compiled(
+        kind,
+        main or compiling.kernel_file("default.mjml"),
+        frozen.look(tenant, language, blocks),
+        base,
     )
-    sections = main or compiling.kernel_file("default.mjml")
-    return _built(copy, language, compiling.compiled(kind, sections, look))
+    return _built(copy, language, template)
 
 
 def _literal(text: str, as_html: bool = False) -> str:
@@ -277,7 +280,7 @@ def _fill(layout: str, copy: Copy, language: str, as_html: bool) -> str:
         "button": _literal(copy.button, as_html),
         "body": body,
         "subject": _literal(copy.subject, as_html),
-        "preferences": "Preferences",
+        "preferences": _literal(offer_words.layout(language)["preferences"], as_html),
         "unsubscribe": _literal(offer_words.layout(language)["unsubscribe"], as_html),
     }
     return re.sub(r"\[\[(\w+)\]\]", lambda mark: parts.get(mark[1], mark[0]), layout)
@@ -334,6 +337,8 @@ async def render(
     values = await scope.core.board.chain(
         "template_vars", ctx.enabled, "values", start, ctx=ctx, batch=messages
     )
+    own = await templates.overrides(ctx)
+    pins = await frozen.pinned(ctx, {message.campaign_id for message in messages})
     ready: list[tuple[Mail, MessageVars] | str] = []
     for (message, variant), filled in zip(batch, values, strict=True):
         copy = copies.get(variant)
@@ -350,10 +355,11 @@ async def render(
             copy = offer_words.timeless(copy, spoken[variant])
         flags: tuple[str, ...] = ("offer",) if offered else ()
         flags += ("preferences",) if filled.slots.get("preferences_url") else ()
-        main = _main(scope, message.campaign_type)
-        ready.append(
-            (build(ctx.tenant, copy, spoken[variant], message.campaign_type, main, flags), filled)
-        )
+        kind = message.campaign_type
+        main, versions = frozen.sections(ctx, kind, own), pins.get((message.campaign_id, variant))
+        base = own.get(templates.BASE, "")
+        mail = build(ctx.tenant, copy, spoken[variant], kind, main, flags, base, versions)
+        ready.append((mail, filled))
     # A slot that nobody filled shows when the links are made, too.
     whole: list[tuple[Outgoing, Mail, MessageVars, MailLinks] | str] = []
     for message, one in zip(messages, ready, strict=True):
@@ -386,12 +392,3 @@ async def render(
         except minijinja.TemplateError as error:
             done.append(f"The mail could not be made: {error.message}.")
     return done
-
-
-def _main(scope: TenantScope, campaign_type: str) -> str:
-    owned = scope.core.board.campaign_types.get(campaign_type)
-    plugin = scope.core.board.plugins.get(owned.plugin) if owned else None
-    package = (plugin.module.__package__ or "") if plugin else ""
-    if not package:
-        return compiling.kernel_file("default.mjml")
-    return compiling.plugin_file(package, plugin.name if plugin else "", campaign_type)

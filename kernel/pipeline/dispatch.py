@@ -11,7 +11,7 @@ import structlog
 
 from kernel.contracts.decisions import Verdict
 from kernel.contracts.delivery import Outgoing, Receipt
-from kernel.pipeline import allowance, comply, compose, features, ledger, variants, waves
+from kernel.pipeline import allowance, comply, compose, features, frozen, ledger, variants, waves
 from kernel.plugboard.parts import Failure
 from kernel.tenancy.scope import TenantScope
 from kernel.tenancy.switches import halt_tenant
@@ -124,6 +124,7 @@ async def prepare(
         msgspec.structs.replace(message, variant=variant[message.id], channel=channel)
         for message, _ in await features.outgoing(ctx, campaign, known)
     ]
+    await frozen.freeze(ctx, campaign.id, campaign.campaign_type, missing=True)
     copies = await variants.copies(ctx, campaign.id)
     languages = await variants.languages(ctx, campaign.id)
     made = await compose.render(ctx, copies, [(m, variant[m.id]) for m in messages], languages)

@@ -25,9 +25,17 @@ PARAGRAPHS = {
     "commande. Il est valable jusqu'au {{ offer_ends }}.",
 }
 LAYOUT = {
-    "en": {"unknown": "there", "unsubscribe": "Unsubscribe"},
-    "de": {"unknown": "liebe Kundin, lieber Kunde", "unsubscribe": "Abmelden"},
-    "fr": {"unknown": "chère cliente, cher client", "unsubscribe": "Se désabonner"},
+    "en": {"unknown": "there", "unsubscribe": "Unsubscribe", "preferences": "Preferences"},
+    "de": {
+        "unknown": "liebe Kundin, lieber Kunde",
+        "unsubscribe": "Abmelden",
+        "preferences": "Einstellungen",
+    },
+    "fr": {
+        "unknown": "chère cliente, cher client",
+        "unsubscribe": "Se désabonner",
+        "preferences": "Préférences",
+    },
 }
 """What stands after a greeting where no name is known, and the fixed words of every mail."""
 

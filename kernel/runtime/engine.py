@@ -37,9 +37,11 @@ class Engine:
 
     async def apply_tenants(self, actor: str) -> int:
         """How many changes `mailwright tenants apply` made."""
+        from kernel.mail import overrides
         from kernel.tenancy import sync
 
-        return len((await sync.apply(self.core, self.settings.tenants_dir, actor)).pending)
+        folder = self.settings.tenants_dir
+        return len((await sync.apply(self.core, folder, actor, overrides.check)).pending)
 
     async def run_due(self, tenant_id: str) -> None:
         """Do everything that is due for the tenant by its clock, until it is quiet."""

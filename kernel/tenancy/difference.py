@@ -8,6 +8,7 @@ import msgspec
 
 from kernel.contracts.base import Frozen
 from kernel.contracts.tenancy import Brand, Sending
+from kernel.tenancy import templates
 from kernel.tenancy.files import Configuration, ResellerFile, Shop
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ SELECT tenant_id, reseller_id, name, timezone, currency, country, sender, postal
 
 class Change(Frozen):
     """One difference. `field` is empty for the reseller or tenant as a whole; plugins and settings
-    are `plugins.<plugin>` and `plugins.<plugin>.<setting>`.
+    are `plugins.<plugin>` and `plugins.<plugin>.<setting>`, templates `templates.<name>` with digests.
     """
 
     what: What
@@ -67,6 +68,8 @@ class State(Frozen):
     resellers: dict[str, dict[str, Any]]
     tenants: dict[str, dict[str, Any]]
     plugins: dict[str, dict[str, Switch]]
+    templates: dict[str, dict[str, str]] = msgspec.field(default_factory=dict)
+    """Tenant -> name -> MJML."""
 
 
 def compare(config: Configuration, state: State, board: Plugboard) -> Iterator[Change]:
@@ -80,6 +83,7 @@ def compare(config: Configuration, state: State, board: Plugboard) -> Iterator[C
         for name in sorted(shop.file.plugins.keys() | switches.keys()):
             settings = wanted(shop, name, board)
             yield from _plugin(name, settings, switches.get(name), board, **where)
+        yield from _templates(shop, state.templates.get(tenant, {}), **where)
     for reseller in sorted(state.resellers.keys() - config.resellers.keys()):
         yield Change(what="not in the files", reseller=reseller)
     for tenant in sorted(state.tenants.keys() - config.tenants.keys()):
@@ -130,6 +134,16 @@ def _plugin(
             yield Change(what=what, field=field, old=old, new=new, by=by, **where)
 
 
+def _templates(shop: Shop, kept: dict[str, str], **where: str) -> Iterator[Change]:
+    for name in sorted(shop.templates.keys() | kept.keys()):
+        new = templates.short(shop.templates[name].source) if name in shop.templates else None
+        old = templates.short(kept[name]) if name in kept else None
+        if new != old:
+            what: What = "removed" if new is None else "added" if old is None else "changed"
+            field = f"templates.{name}"
+            yield Change(what=what, field=field, old=old, new=new or "default", **where)
+
+
 def _effective(name: str, raw: dict[str, Any], board: Plugboard) -> dict[str, Any]:
     """The settings with their defaults, so that only a difference that matters is one."""
     try:
@@ -153,7 +167,11 @@ async def read_state(unit: UnitOfWork) -> State:
             settings=msgspec.json.decode(row["settings"]),
             by=row["updated_by"],
         )
+    sources: dict[str, dict[str, str]] = {}
+    for row in await unit.fetch("SELECT tenant_id, name, source FROM tenancy_template"):
+        sources.setdefault(row["tenant_id"], {})[row["name"]] = row["source"]
     return State(
+        templates=sources,
         resellers={r["reseller_id"]: _row_fields(r) for r in resellers},
         tenants={r["tenant_id"]: _row_fields(r) for r in tenants},
         plugins=plugins,

@@ -2,6 +2,7 @@
 
 tenants/<reseller>/reseller.toml
 tenants/<reseller>/<tenant>/tenant.toml
+and the templates beside them (kernel/tenancy/templates.py)
 """
 
 from __future__ import annotations
@@ -16,8 +17,9 @@ import msgspec
 from kernel.contracts.base import Frozen
 from kernel.contracts.errors import InvalidConfig
 from kernel.contracts.tenancy import Autonomy, Brand, Sender, Sending
-from kernel.tenancy import checks
+from kernel.tenancy import checks, templates
 from kernel.tenancy.checks import Fault, check_struct, did_you_mean
+from kernel.tenancy.templates import Override
 from kernel.tenancy.toml import Problem, TomlFile
 
 if TYPE_CHECKING:
@@ -81,6 +83,8 @@ class Shop(Frozen):
 
     reseller_id: str
     file: TenantFile
+    templates: dict[str, Override] = msgspec.field(default_factory=dict)
+    """Name -> its own template, or its reseller's."""
 
 
 class Configuration(Frozen):
@@ -90,13 +94,15 @@ class Configuration(Frozen):
     tenants: dict[str, Shop]
 
 
-def load(folder: Path, board: Plugboard) -> Configuration:
-    """Every reseller and tenant under `folder`, all of it valid.
+def load(
+    folder: Path, board: Plugboard, check: templates.Check = templates.unchecked
+) -> Configuration:
+    """Every reseller and tenant under `folder`, all of it valid; `check` is for their templates.
 
     Raises:
         InvalidConfig: every problem of every file, each with file, line and fix.
     """
-    found, problems = read(folder, board)
+    found, problems = read(folder, board, check)
     if problems:
         raise InvalidConfig(
             f"The files under {folder} are not valid; nothing was changed.",
@@ -106,7 +112,9 @@ def load(folder: Path, board: Plugboard) -> Configuration:
     return found
 
 
-def read(folder: Path, board: Plugboard) -> tuple[Configuration, list[Problem]]:
+def read(
+    folder: Path, board: Plugboard, check: templates.Check = templates.unchecked
+) -> tuple[Configuration, list[Problem]]:
     """What is valid under `folder`, and what is not."""
     if not folder.is_dir():
         text = "there is no such folder. Make it, or set MAILWRIGHT_TENANTS_DIR."
@@ -126,6 +134,8 @@ def read(folder: Path, board: Plugboard) -> tuple[Configuration, list[Problem]]:
         problems += raw.problems([*faults, *_secrets(raw.data)])
         if not faults:
             resellers[home.name] = msgspec.convert(raw.data, ResellerFile)
+        shared, unread = templates.read_folder(home / "templates", folder, board)
+        problems += [*unread, *templates.faults(board, check, shared)]
         for shop in _folders(home):
             if shop.name in _ASSETS:
                 continue
@@ -141,9 +151,14 @@ def read(folder: Path, board: Plugboard) -> tuple[Configuration, list[Problem]]:
                 problems.append(Problem(file=raw.name, line=None, message=text))
             homes.setdefault(shop.name, home.name)
             problems += raw.problems([*faults, *_secrets(raw.data)])
+            own, unread = templates.read_folder(shop / "templates", folder, board)
+            problems += unread
+            if own:  # with the reseller's, since a type's sections stand in whichever base there is
+                told = templates.faults(board, check, shared | own)
+                problems += [one for one in told if one not in problems]
             if not faults:
                 file = msgspec.convert(raw.data, TenantFile)
-                tenants[shop.name] = Shop(reseller_id=home.name, file=file)
+                tenants[shop.name] = Shop(reseller_id=home.name, file=file, templates=shared | own)
                 host = file.sender.link_host
                 if host and (other := hosts.setdefault(host, shop.name)) != shop.name:
                     text = f"`{host}` is already the host of `{other}`. Each shop needs its own."

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kernel.contracts.base import canonical
 from kernel.contracts.errors import NotFound
 from kernel.db.uow import APP_ROLE, SYSTEM_ROLE, UnitOfWork
+from kernel.tenancy import templates
 from kernel.tenancy.difference import APPLIED, Change, Plan, State, compare, read_state, wanted
 from kernel.tenancy.files import Configuration, Shop, load
 from kernel.tenancy.scope import TenantScope, load_tenant
@@ -37,25 +38,33 @@ ON CONFLICT (tenant_id) DO UPDATE SET reseller_id = excluded.reseller_id, name =
   autonomy = excluded.autonomy, holdout_percent = excluded.holdout_percent,
   sending = excluded.sending, updated_at = now()
 """
+_SAVE_TEMPLATE = """
+INSERT INTO tenancy_template (tenant_id, name, source, file) VALUES ($1, $2, $3, $4)
+ON CONFLICT (tenant_id, name) DO UPDATE SET source = excluded.source, file = excluded.file,
+  updated_at = now()
+"""
+_DROP_TEMPLATE = "DELETE FROM tenancy_template WHERE tenant_id = $1 AND name = $2"
 _AUDIT = """
 INSERT INTO tenancy_audit (tenant_id, actor, action, subject, detail)
 SELECT tenant_id, $2, $3, $4, $5 FROM tenancy_tenant WHERE tenant_id = $1 OR reseller_id = $4
 """
 
 
-async def plan(core: Core, folder: Path) -> Plan:
-    """The differences; changes nothing.
+async def plan(core: Core, folder: Path, check: templates.Check = templates.unchecked) -> Plan:
+    """The differences; changes nothing. `check` says what is wrong with templates.
 
     Raises:
         InvalidConfig: the files are not valid, with every problem.
     """
-    config = load(folder, core.board)
+    config = load(folder, core.board, check)
     async with core.system_scope("tenants plan") as unit:
         state = await read_state(unit)
     return Plan(changes=tuple(compare(config, state, core.board)))
 
 
-async def apply(core: Core, folder: Path, actor: str) -> Plan:
+async def apply(
+    core: Core, folder: Path, actor: str, check: templates.Check = templates.unchecked
+) -> Plan:
     """Make the database say what the files say, in one transaction, and return what was changed.
 
     Run again, it changes nothing. Plugins that were switched are told in the same transaction.
@@ -63,7 +72,7 @@ async def apply(core: Core, folder: Path, actor: str) -> Plan:
     Raises:
         InvalidConfig: the files are not valid; nothing was changed.
     """
-    config = load(folder, core.board)
+    config = load(folder, core.board, check)
     async with core.system_scope("tenants apply") as unit:
         await unit.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         state = await read_state(unit)
@@ -120,6 +129,14 @@ async def _save_tenant(
         kept = before[name].settings if name in before else {}
         stored = _json(kept if settings is None else settings)
         await unit.execute(SAVE_PLUGIN, tenant, name, settings is not None, stored, APPLIED)
+    for change in changes:
+        kind, _, name = change.field.partition(".")
+        if kind != "templates":
+            continue
+        if found := shop.templates.get(name):
+            await unit.execute(_SAVE_TEMPLATE, tenant, name, found.source, found.file)
+        else:
+            await unit.execute(_DROP_TEMPLATE, tenant, name)
 
 
 async def _tell_switched(
