@@ -31,10 +31,12 @@ def provider() -> module.Provider:
 
 @pytest_asyncio.fixture
 async def shop(core: Core, provider_board: Plugboard, provider: module.Provider) -> Core:
-    """`core`, with the provider as alpha's first channel and no quiet hours or caps in the way."""
+    """`core`, with the provider as alpha's first channel and no quiet hours, caps or questions to the DNS in the way."""
     async with core.system_scope("test") as unit:
         await unit.execute("INSERT INTO tenancy_plugin VALUES ('alpha', 'provider')")
-        await unit.execute("DELETE FROM tenancy_plugin WHERE plugin = 'cadence'")
+        await unit.execute(
+            "DELETE FROM tenancy_plugin WHERE plugin IN ('cadence', 'deliverability')"
+        )
     return replace(core, board=provider_board)
 
 
