@@ -13,6 +13,7 @@ from kernel.profiles.consent import set_consent
 from kernel.testing.messages import add_campaign, add_messages
 from kernel.testing.seed import add_customers
 from plugins.compliance import watch
+from plugins.compliance.laws import LAWS
 from plugins.compliance.rules import RULES
 from tests.admin_ui.browser import browser, sign_in
 
@@ -29,6 +30,17 @@ def test_every_rule_is_in_the_catalogue() -> None:
     named = set(re.findall(r'(?:no\(|return |rule: |Claim\()\s*"([a-z_]+)",', source))
     assert named <= {rule.name for rule in RULES} | {"unavailable"}, named
     assert len({rule.name for rule in RULES}) == len(RULES)
+
+
+def test_the_page_for_lawyers_names_every_rule_and_law() -> None:
+    text = Path("docs/compliance.md").read_text()
+    for rule in RULES:
+        row = next(line for line in text.splitlines() if line.startswith(f"| `{rule.name}` |"))
+        assert rule.law in row or rule.law == "none"
+        assert rule.asks in row and rule.checks in row and rule.choice in row
+    for law in LAWS:
+        row = next(line for line in text.splitlines() if line.startswith(f"| {law.name} |"))
+        assert law.statutes in row
 
 
 async def test_a_campaign_is_warned_about(alpha: TenantScope) -> None:
