@@ -50,11 +50,10 @@ async def save_choices(ctx: Context, request: Request[Any, Any, Any], token: str
     if found.email is None:
         return draw(ctx, found, language)
     saved = await preferences.save(ctx, found, wanted, language)
-    ended = bool(found.on) and not saved.on
     action = ""
     if not saved.on and await may_undo(ctx, saved.email, saved.message_id):
         action = public_url(ctx, "compliance", "r/" + unsubscribe.undo_token(ctx, saved.message_id))
-    return draw(ctx, saved, language, "ended" if ended else "saved", action)
+    return draw(ctx, saved, language, "saved", action)
 
 
 def draw(
@@ -71,7 +70,7 @@ def draw(
         ctx: the tenant.
         found: what holds.
         language: one of WORDS.
-        note: the text of WORDS that is said first: saved, ended or bad.
+        note: the text of WORDS that is said first: saved or bad.
         action: where the button that takes an unsubscription back posts to; empty for none.
         status: of the answer.
     """
@@ -91,7 +90,7 @@ def draw(
             "words": words,
             "title": words["title" if found.email else "empty_title"],
             "text": words[text].format(**named),
-            "note": words[note].format(**named) if note else "",
+            "note": words[note] if note else "",
             "action": action,
             "form": found.email is not None,
             "topics": () if found.blocked else preferences.TOPICS,

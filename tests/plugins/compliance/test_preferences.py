@@ -114,7 +114,7 @@ async def test_all_off_is_the_unsubscription_with_its_undo(
 ) -> None:
     _, link = await sent(core)
     answer = await web.post(link, data=body)
-    assert "from now on" in answer.text and "Subscribe again" in answer.text
+    assert "sends no newsletters" in answer.text and "Subscribe again" in answer.text
     assert await off(core) == {"": "unsubscribed"}
     after = await state(core)
     assert after["email_consent"] == "unsubscribed" and after["outcomes"] == 1
