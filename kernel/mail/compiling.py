@@ -13,6 +13,8 @@ import mjml
 from kernel.contracts.base import Frozen, digest
 from kernel.contracts.errors import InvalidInput
 
+FILLER = "&#847;&zwnj;&nbsp;" * 60
+"""What follows the preheader in an inbox's list, so that no words of the page do."""
 RTL = {"ar", "he", "fa", "ur"}
 BLOCK = re.compile(r"\[\[if (\w+)\]\](.*?)\[\[end\]\]", re.DOTALL)
 WORD = re.compile(r"\[\[(\w+)\]\]")
@@ -82,6 +84,7 @@ def compiled(name: str, main: str, look: Look, base: str = "") -> Template:
         page = _INLINER.inline(mjml.mjml2html(source, disable_comments=False))
     except (ValueError, TypeError, css_inline.InlineError) as error:
         raise InvalidInput(f"The template `{name}` does not compile.", str(error)) from error
+    page = page.replace("[[preheader]]", f"[[preheader]]{FILLER}", 1)
     page = re.sub(r"^<!doctype html>", "<!doctype html>", page, flags=re.IGNORECASE)
     text = chosen(kernel_file("mail.txt"), blocks)
     return Template(

@@ -35,6 +35,7 @@ class Provider:
         self.behaviour = "accept"
         self.knows = True
         self.accepted: list[UUID] = []
+        self.given: list[Outgoing] = []
         self.differences: list[Difference] | None = []
         self.asked: list[tuple[datetime, datetime]] = []
         self.retry_at: datetime | None = None
@@ -44,6 +45,7 @@ class Provider:
 
     async def send(self, ctx: Context, batch: Sequence[Outgoing]) -> list[Receipt]:
         """Accept, reject, ask for a retry, lose the answer, refuse the connection …"""
+        self.given += batch
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         try:
