@@ -15,14 +15,18 @@ if TYPE_CHECKING:
 
 BETWEEN_CLAIM_AND_RECORD: dict[str, tuple[str, ...]] = {
     "kernel.pipeline.dispatch": (),
+    "kernel.pipeline.begin": (),
+    "kernel.pipeline.pace": (),
     "kernel.pipeline.ledger": ("claim", "attempt", "deny", "forget", "settle", "_settle"),
     "kernel.pipeline.comply": ("judge",),
     "kernel.pipeline.compose": ("render",),
     "plugins.outbox.channel": (),
     "plugins.outbox.repo": ("store",),
     "plugins.sendgrid.channel": (),
+    "plugins.sendgrid.handover": (),
     "plugins.sendgrid.client": (),
     "plugins.sendgrid.payload": (),
+    "plugins.sendgrid.answers": (),
 }
 """Module -> its functions that a message passes through on its way out; empty: all of them."""
 

@@ -104,7 +104,11 @@ class Chaos:
 
     async def _approved(self) -> UUID:
         async with self.core.system_scope("chaos") as unit:
-            await unit.execute("UPDATE tenancy_tenant SET clock_at = $1", self.core.clock.now())
+            # No waves: their half hours are not what is tried here.
+            await unit.execute(
+                """UPDATE tenancy_tenant SET clock_at = $1, sending = '{"ramp_from": 0}'""",
+                self.core.clock.now(),
+            )
         async with self.core.tenant_scope("alpha") as ctx:
             await add_customers(ctx, self.count, created_at=ctx.now - timedelta(days=2))
         [campaign_id] = await run.propose_due(self.core, "alpha")
