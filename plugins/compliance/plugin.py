@@ -6,25 +6,30 @@ from collections.abc import Sequence
 from typing import Any
 
 from kernel.sdk import (
+    CampaignType,
+    ConsentChanged,
     Context,
     Erased,
     Export,
     MessageVars,
     Outgoing,
     Panel,
+    Subscription,
     Verdict,
     hookimpl,
 )
-from plugins.compliance import footer, gate, panels, routes
+from plugins.compliance import confirm, confirm_routes, footer, gate, panels, routes
 from plugins.compliance.manifest import MANIFEST
 
 __all__ = [
     "MANIFEST",
     "admin_panels",
+    "campaign_types",
     "compliance_rules",
     "erase_customer",
     "export_customer",
     "public_routes",
+    "subscriptions",
     "template_vars",
 ]
 
@@ -41,14 +46,26 @@ async def compliance_rules(
 async def template_vars(
     ctx: Context, batch: Sequence[Outgoing], values: Sequence[MessageVars]
 ) -> Sequence[MessageVars]:
-    """The footer's slots and the List-Unsubscribe headers."""
-    return footer.fill(ctx, batch, values)
+    """The footer's slots and the List-Unsubscribe headers; the link that confirms a subscription."""
+    return confirm.fill(ctx, batch, footer.fill(ctx, batch, values))
+
+
+@hookimpl
+def campaign_types() -> Sequence[CampaignType]:
+    """`confirm`: the mail of the double opt-in."""
+    return (confirm.CONFIRM,)
+
+
+@hookimpl
+def subscriptions() -> Sequence[Subscription]:
+    """Holds new subscriptions back until they are confirmed, where the shop wants that."""
+    return (Subscription(name="double_opt_in", event=ConsentChanged, handle=confirm.hold),)
 
 
 @hookimpl
 def public_routes() -> Sequence[Any]:
-    """The unsubscribe page: GET shows it, POST acts."""
-    return (routes.show, routes.act, routes.undo)
+    """The unsubscribe page and that of the double opt-in: GET shows it, POST acts."""
+    return (routes.show, routes.act, routes.undo, confirm_routes.ask, confirm_routes.act)
 
 
 @hookimpl

@@ -13,7 +13,6 @@ from plugins.tracking import links
 from tests.plugins.tracking.test_tracking import PERSON, forgotten, mail
 
 if TYPE_CHECKING:
-
     from kernel.tenancy.core import Core
 
 __all__ = ["forgotten"]
