@@ -14,6 +14,7 @@ import msgspec
 from kernel.sdk import (
     Audience,
     CampaignType,
+    ConsentChanged,
     Forbidden,
     Frozen,
     MessageVars,
@@ -31,7 +32,7 @@ from plugins.compliance.unsubscribe import UNDO_SOURCE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kernel.sdk import ConsentChanged, Context, Outgoing, Recipient, Suppressed, Verdict
+    from kernel.sdk import Context, Event, Outgoing, Recipient, Suppressed, Verdict
 
 PURPOSE = "compliance/confirm"
 PATH = "d/"
@@ -187,7 +188,7 @@ async def confirm(ctx: Context, token: str) -> Literal["confirmed", "stays"] | N
 # --- sign-ups that need it --------------------------------------------------------------------------
 
 
-async def hold(ctx: Context, events: Sequence[ConsentChanged]) -> None:
+async def hold(ctx: Context, events: Sequence[Event]) -> None:
     """Turn unconfirmed subscriptions of the countries named into `pending`, with their own time."""
     rules = ctx.settings(ComplianceSettings)
     if not rules.double_opt_in_from:
@@ -195,6 +196,8 @@ async def hold(ctx: Context, events: Sequence[ConsentChanged]) -> None:
     first = datetime.fromisoformat(rules.double_opt_in_from)
     since = first.replace(tzinfo=ZoneInfo(ctx.tenant.timezone)).astimezone(UTC)
     for event in events:
+        if not isinstance(event, ConsentChanged):
+            continue
         if event.state != "subscribed" or event.occurred_at < since or _known(event.source):
             continue
         row = await ctx.db.fetchrow(
