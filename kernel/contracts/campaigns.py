@@ -70,6 +70,8 @@ class CampaignType(Frozen):
     """The customer asked for just this mail (such as to confirm a subscription). It needs no approval,
     nobody is held out of it, and it carries no promotion.
     """
+    every_minutes: Annotated[int, msgspec.Meta(ge=0, le=720)] = 0
+    """How often it is proposed, from `hour` on; 0: once a day."""
     send_within_days: float = 7.0
     """A message that could not go out for so long is given up as suppressed: `expired`."""
 

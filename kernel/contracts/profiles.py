@@ -110,5 +110,9 @@ class Audience(Frozen):
     """
 
     where: tuple[Where, ...] = ()
+    consent: ConsentState | None = None
+    """Only those in this state of consent; for types that ask for one."""
+    consent_within_days: float = 0.0
+    """And only where it was said so recently; 0: whenever."""
     exclude_recent_days: float = 30.0
     """Leaves out customers who stood in the ledger for this campaign type so recently."""

@@ -100,8 +100,8 @@ async def _reconcile(ctx: Context, payload: dict[str, Any]) -> None:
 KERNEL_JOBS: dict[str, Owned[Job]] = {
     f"{KERNEL}.{job.name}": Owned(KERNEL, job)
     for job in (
-        # Time zones differ by quarters of an hour, and a campaign type names an hour.
-        Job(name="propose", run=_propose, every=900.0, transaction=False),
+        # Time zones differ by quarters of an hour, and some campaign types come every few minutes.
+        Job(name="propose", run=_propose, every=300.0, transaction=False),
         Job(name="autonomy", run=_autonomy, every=3600.0),
         Job(name="digest", run=_digest, daily_at="07:30"),
         Job(name="consent", run=_consent, daily_at="04:10", long=True, transaction=False),

@@ -94,6 +94,11 @@ def members(
               WHERE m.tenant_id = c.tenant_id AND m.customer_id = c.id
               AND k.campaign_type = {kind}::text AND m.created_at > {since}::timestamptz)"""
         )
+    if audience.consent is not None:
+        tests.append(f"c.email_consent = {compiler.param(audience.consent)}::text")
+    if audience.consent_within_days > 0:
+        said = compiler.param(now - timedelta(days=audience.consent_within_days))
+        tests.append(f"coalesce(c.consent_at > {said}::timestamptz, false)")
     known = f"c.created_at <= {compiler.param(now)}::timestamptz"
     where = " AND ".join(["c.tenant_id = $1", "c.erased_at IS NULL", known, *tests])
     return f"SELECT c.id FROM profiles_customer c WHERE {where}", compiler.args

@@ -23,13 +23,13 @@ from kernel.pipeline.choosing import set_level, set_needed, set_threshold
 from kernel.pipeline.confidence import TrustBin
 from kernel.pipeline.levels import Standing
 from kernel.pipeline.undoing import WITHIN, undo
+from kernel.tenancy.scope import TenantScope
 
 if TYPE_CHECKING:
     from kernel.contracts.campaigns import Campaign
     from kernel.contracts.context import Context
     from kernel.pipeline.demotion import Cause
     from kernel.pipeline.shadow import Agreement
-    from kernel.tenancy.scope import TenantScope
 
 __all__ = [
     "Change", "TypeAutonomy", "Waiting", "approve_confident", "approved", "changes", "decided", "reliability",
@@ -153,6 +153,13 @@ async def decided(ctx: TenantScope, campaign: Campaign) -> None:
     if not await _fresh(ctx, campaign.id):
         return
     kind = campaign.campaign_type
+    owned = ctx.core.board.campaign_types.get(kind)
+    if owned is not None and owned.value.transactional:
+        why = "Its customers asked for this mail: it needs no approval."
+        await approvals.approve(
+            TenantScope(ctx.core, ctx.db, ctx.tenant, "kernel"), campaign.id, reason=why
+        )
+        return
     standing = await levels.standing(ctx, kind)
     if standing.effective == "automatic" and (
         await demotion.check(ctx, kind) or await demotion.check(ctx, "")

@@ -96,7 +96,7 @@ async def propose(ctx: Context, kind: CampaignType, plugin: str) -> UUID | None:
     """
     scope = cast("TenantScope", ctx)
     now = ctx.now
-    key = f"{kind.name}:{now.astimezone(ZoneInfo(ctx.tenant.timezone)):%Y-%m-%d}"
+    key = key_of(kind, now.astimezone(ZoneInfo(ctx.tenant.timezone)))
     taken = "SELECT true FROM pipeline_campaign WHERE tenant_id = $1 AND key = $2"
     if await ctx.db.fetchval(taken, ctx.tenant.id, key):
         return None
@@ -143,6 +143,22 @@ async def propose(ctx: Context, kind: CampaignType, plugin: str) -> UUID | None:
         fill(kind.rationale, audience=size, shop_name=ctx.tenant.name),
     )
     return campaign.id
+
+
+def key_of(kind: CampaignType, at: datetime) -> str:
+    """What there is one campaign for: `TYPE:DAY`, or `TYPE:DAY:HHMM` where a type comes more often; the
+    time is that at which its turn began.
+
+    Args:
+        kind: the campaign type.
+        at: now, in the shop's zone.
+    """
+    day = f"{kind.name}:{at:%Y-%m-%d}"
+    if not kind.every_minutes:
+        return day
+    minute = at.hour * 60 + at.minute
+    minute -= minute % kind.every_minutes
+    return f"{day}:{minute // 60:02}{minute % 60:02}"
 
 
 def channel_of(scope: TenantScope) -> str:
@@ -221,7 +237,7 @@ async def to_decide(ctx: Context) -> list[Campaign]:
 
 def day_of(campaign: Campaign) -> str:
     """The day of the shop's calendar on which it was proposed, as its key has it."""
-    return campaign.key.partition(":")[2]
+    return campaign.key.partition(":")[2].partition(":")[0]
 
 
 def as_campaign(row: Any) -> Campaign:

@@ -17,7 +17,7 @@ import msgspec
 
 from kernel.contracts.base import new_id
 from kernel.contracts.decisions import Advice, Pending
-from kernel.pipeline import ledger
+from kernel.pipeline import decide, ledger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,11 @@ RETURNING consult_at IS NOT NULL
 
 
 def asked(scope: TenantScope, batch: Batch) -> frozenset[str]:
-    """The plugins that are consulted: could speak when the campaign was proposed, and are on now."""
+    """The plugins that are consulted: could speak when the campaign was proposed, and are on now. None
+    where there is nothing to decide.
+    """
+    if decide.settled(batch.frame):
+        return frozenset()
     enabled = batch.enabled & scope.enabled
     return frozenset(name for name, _ in scope.core.board.plans("consult", enabled).steps)
 

@@ -34,6 +34,8 @@ async def decisions(
     candidates: Sequence[Candidate],
 ) -> list[Decided]:
     """One decision for each candidate, in order. Depends on its arguments alone."""
+    if settled(frame):
+        return [Decided(decision=_asked_for(frame), plugin=NOBODY) for _ in candidates]
     refused: dict[int, list[str]] = {}
 
     def sift(plugin: str, places: Sequence[int], values: Sequence[Any]) -> list[Any]:
@@ -82,6 +84,11 @@ async def run(board: Plugboard, batch: Batch) -> Batch:
     candidates = [person.candidate for person in batch.people]
     batch.decided = await decisions(board, batch.enabled, batch.frame, candidates)
     return batch
+
+
+def settled(frame: DecideContext) -> bool:
+    """Whether there is nothing to decide: every possible action sends, as in transactional types."""
+    return bool(frame.actions) and all(action.send for action in frame.actions)
 
 
 def nonsense(one: Any, seen: dict[int, str]) -> str:
@@ -146,6 +153,19 @@ def _fallen_back(one: Decided, candidate: Candidate, why: list[str]) -> Decision
         fallback="; ".join([decision.fallback, *why] if decision.fallback else why),
         tokens=decision.tokens + tokens,
         cost_micros=decision.cost_micros + cost if cost else decision.cost_micros,
+    )
+
+
+def _asked_for(frame: DecideContext) -> Decision:
+    chosen = frame.actions[0]
+    return Decision(
+        chosen=chosen,
+        options=tuple(
+            Option(action=action, probability=1.0 if action is chosen else 0.0)
+            for action in frame.actions
+        ),
+        reasons=("The customer asked for this mail, so there is nothing to decide.",),
+        policy="kernel/1",
     )
 
 

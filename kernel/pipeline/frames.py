@@ -38,7 +38,7 @@ class Frame(Frozen):
 
 def possible(kind: CampaignType, guarded: bool) -> tuple[Action, ...]:
     """Every action on an occasion of this type: not to send, and each tone, without an offer and with
-    each of the type's.
+    each of the type's. A transactional type has one alone: to send.
 
     Args:
         kind: the campaign type.
@@ -52,6 +52,8 @@ def possible(kind: CampaignType, guarded: bool) -> tuple[Action, ...]:
         for offer in ("", *(kind.offers if guarded else ()))
         if offer or tone != URGENT
     ]
+    if kind.transactional:  # asked for: there is nothing to decide, and nothing to promote
+        return tuple(one for one in sends if not one.offer)[:1]
     return (Action(send=False), *sends)
 
 

@@ -247,6 +247,10 @@ async def _read(ctx: Context, sql: str, names: list[str] | None) -> Rows:
 
 
 def types_of(ctx: Context) -> list[str]:
-    """The campaign types that enabled plugins offer, sorted."""
+    """The campaign types that enabled plugins offer, sorted; without transactional ones, which never ask."""
     kinds = cast("TenantScope", ctx).core.board.campaign_types
-    return sorted(name for name, owned in kinds.items() if owned.plugin in ctx.enabled)
+    return sorted(
+        name
+        for name, owned in kinds.items()
+        if owned.plugin in ctx.enabled and not owned.value.transactional
+    )

@@ -83,7 +83,7 @@ async def write(scope: TenantScope, campaign: Campaign) -> bool:
         templates = await own_words.templates(ctx, campaign)
         plans = scope.core.board.plans("write_copy", ctx.enabled)
         kind = _kind(ctx, campaign)
-        if kind is None or not plans.steps:
+        if kind is None or kind.transactional or not plans.steps:
             words = [own_words.find(templates, name) for name in names]
             await variant_store.put(ctx, campaign.id, words, "write", settled=True)
             return True

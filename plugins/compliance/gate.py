@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kernel.sdk import suppressed
-from plugins.compliance import mail
+from plugins.compliance import confirm, mail
 from plugins.compliance.consent import ALLOWED, judge, no
 from plugins.compliance.frame import shop_of
 from plugins.compliance.manifest import ComplianceSettings
@@ -25,7 +25,10 @@ async def verdicts(ctx: Context, stage: str, batch: Sequence[Outgoing]) -> list[
     emails = [message.recipient.email for message in batch]
     listed = await suppressed(ctx, emails, rules.ignore_unreadable)
     found = [
-        judge(rules, message, listed.get(message.recipient.email or "", ()), ctx.now)
+        # Double opt-in: who is pending gets the one mail that asks them to confirm.
+        confirm.judge(message.recipient, listed.get(message.recipient.email or "", ()))
+        if message.transactional and message.campaign_type == confirm.CONFIRM.name
+        else judge(rules, message, listed.get(message.recipient.email or "", ()), ctx.now)
         for message in batch
     ]
     if stage != "plan":

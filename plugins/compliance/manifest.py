@@ -61,6 +61,21 @@ class ComplianceSettings(Frozen):
             "name an address there that unsubscribes. Empty: by link only.",
         ),
     ] = ""
+    double_opt_in: Annotated[
+        tuple[Country, ...],
+        Meta(
+            description="Countries in which a subscription counts only once its owner has confirmed it "
+            "by the link in a mail.",
+        ),
+    ] = ("DE",)
+    double_opt_in_from: Annotated[
+        str,
+        Meta(
+            pattern=r"^(\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01]))?$",
+            description="The first day on which new subscriptions are asked to be confirmed, such as "
+            "2027-01-01. Empty: never. What was there before stays as it is.",
+        ),
+    ] = ""
     ignore_unreadable: Annotated[
         bool,
         Meta(

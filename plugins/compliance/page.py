@@ -16,11 +16,14 @@ if TYPE_CHECKING:
 
     from kernel.sdk import Context
 
-WORDS: dict[str, dict[str, str]] = tomllib.loads(
-    resources.files(__package__)
-    .joinpath("templates", "compliance", "words.toml")
-    .read_text("utf-8")
-)
+
+def _words(name: str) -> dict[str, dict[str, str]]:
+    file = resources.files(__package__).joinpath("templates", "compliance", name)
+    return tomllib.loads(file.read_text("utf-8"))
+
+
+_CONFIRM = _words("confirm.toml")
+WORDS = {name: {**said, **_CONFIRM[name]} for name, said in _words("words.toml").items()}
 STYLE = (
     resources.files(__package__).joinpath("templates", "compliance", "page.css").read_text("utf-8")
 )

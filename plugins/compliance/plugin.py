@@ -6,16 +6,30 @@ from collections.abc import Sequence
 from typing import Any
 
 from kernel.sdk import (
+    CampaignType,
+    ConsentChanged,
     Context,
     Erased,
     Export,
     MessageVars,
     Outgoing,
     Panel,
+    Subscription,
     Verdict,
     hookimpl,
 )
-from plugins.compliance import admin, choosing, footer, gate, ledger, panels, rules_page, watch
+from plugins.compliance import (
+    admin,
+    choosing,
+    confirm,
+    confirm_routes,
+    footer,
+    gate,
+    ledger,
+    panels,
+    rules_page,
+    watch,
+)
 from plugins.compliance import routes as pages
 from plugins.compliance.commands import unsubscribe
 from plugins.compliance.manifest import MANIFEST
@@ -23,12 +37,14 @@ from plugins.compliance.manifest import MANIFEST
 __all__ = [
     "MANIFEST",
     "admin_panels",
+    "campaign_types",
     "commands",
     "compliance_rules",
     "erase_customer",
     "export_customer",
     "public_routes",
     "routes",
+    "subscriptions",
     "template_vars",
 ]
 
@@ -45,14 +61,36 @@ async def compliance_rules(
 async def template_vars(
     ctx: Context, batch: Sequence[Outgoing], values: Sequence[MessageVars]
 ) -> Sequence[MessageVars]:
-    """The footer's slots, the preference centre's address and the List-Unsubscribe headers."""
-    return footer.fill(ctx, batch, values)
+    """The footer's slots, the preference centre's address, the List-Unsubscribe headers, and the link
+    that confirms a subscription.
+    """
+    return confirm.fill(ctx, batch, footer.fill(ctx, batch, values))
+
+
+@hookimpl
+def campaign_types() -> Sequence[CampaignType]:
+    """`confirm`: the mail of the double opt-in."""
+    return (confirm.CONFIRM,)
+
+
+@hookimpl
+def subscriptions() -> Sequence[Subscription]:
+    """Holds new subscriptions back until they are confirmed, where the shop wants that."""
+    return (Subscription(name="double_opt_in", event=ConsentChanged, handle=confirm.hold),)
 
 
 @hookimpl
 def public_routes() -> Sequence[Any]:
-    """The unsubscribe page and the preference centre: GET shows, POST acts."""
-    return (pages.show, pages.act, pages.undo, choosing.show_choices, choosing.save_choices)
+    """The unsubscribe page, the preference centre and that of the double opt-in: GET shows, POST acts."""
+    return (
+        pages.show,
+        pages.act,
+        pages.undo,
+        choosing.show_choices,
+        choosing.save_choices,
+        confirm_routes.ask,
+        confirm_routes.act,
+    )
 
 
 @hookimpl
