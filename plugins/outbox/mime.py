@@ -62,7 +62,8 @@ def build(mail: Mail) -> bytes:
 
 def _put(message: EmailMessage, name: str, value: str) -> None:
     """Add a header on one line; one that is no header (an address in two parts) is left out."""
+    # An encoded word in a value would be decoded here, line breaks and all: it is shown, not obeyed.
     try:
-        message[name] = " ".join(value.split())
+        message[name] = " ".join(value.split()).replace("=?", "= ?")
     except (ValueError, IndexError):
         del message[name]

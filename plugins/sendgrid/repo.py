@@ -46,7 +46,7 @@ ON CONFLICT (tenant_id, day, kind, how) DO UPDATE SET events = c.events + exclud
 _OF_CUSTOMER = """
 (message_id IN (SELECT id FROM pipeline_message WHERE tenant_id = $1 AND customer_id = $2)
  OR (message_id IS NULL AND email <> '' AND email =
-     (SELECT email FROM profiles_customer WHERE tenant_id = $1 AND id = $2)))
+     (SELECT lower(email) FROM profiles_customer WHERE tenant_id = $1 AND id = $2)))
 """
 
 

@@ -43,7 +43,9 @@ class CustomerReturned(Event):
 
 
 async def note(ctx: Context, orders: Sequence[OrderPlaced]) -> int:
-    """Record the outcome `ordered` and tell of each customer who came back; returns how many."""
+    """Tell of each customer who came back, and record the outcome `ordered` where nobody follows clicks;
+    returns how many.
+    """
     days = ctx.settings(WinbackSettings).attribution_days
     known = {order.order_id: order for order in orders if order.customer_id is not None}
     rows = await ctx.db.fetch(
@@ -79,6 +81,7 @@ async def note(ctx: Context, orders: Sequence[OrderPlaced]) -> int:
                 days_after_mail=round(after, 2),
             )
         )
-    await record_outcomes(ctx, outcomes)
+    if "tracking" not in ctx.enabled:  # which credits the click before an order, and only that
+        await record_outcomes(ctx, outcomes)
     await emit(ctx, *events)
     return len(events)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kernel.contracts.events import OrderPlaced
 from kernel.pipeline import approvals, campaigns, run
+from kernel.tenancy.switches import set_plugin
 from kernel.testing.seed import add_customers, add_order
 from plugins.winback.plugin import tenant_disabled
 from plugins.winback.rhythm import ordered, recompute
@@ -48,6 +49,11 @@ async def test_an_order_after_the_mail_is_its_outcome_once(core: Core, clock: Tu
             amount=Decimal(30),
             currency="EUR",
         )
+        await ordered(ctx, [order])  # tracking is on: it credits clicks, and nobody clicked
+        assert not await ctx.db.fetch("SELECT FROM pipeline_outcome")
+        await ctx.db.execute("DELETE FROM events_event WHERE type = 'winback.returned'")
+        await set_plugin(ctx, "tracking", False)
+    async with core.tenant_scope("alpha") as ctx:
         await ordered(ctx, [order, late])
         await ordered(ctx, [order])
         rows = await ctx.db.fetch("SELECT customer_id, kind FROM pipeline_outcome")
