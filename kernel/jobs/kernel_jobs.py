@@ -24,7 +24,9 @@ KERNEL = "kernel"
 TASKS_KEPT_DAYS = 7
 DELIVERIES_KEPT_DAYS = 30
 _ALWAYS = ("consent", "rights", "tidy")
-_CAMPAIGNS = ("propose", "autonomy", "digest", "reconcile")
+_CAMPAIGNS = ("propose", "reconcile")
+_JUDGED = ("autonomy", "digest")
+"""Only where a campaign type asks the merchant: transactional ones do not."""
 _LEARNING = ("models", "models_fresh")
 
 
@@ -126,8 +128,11 @@ def regular_jobs(board: Plugboard, enabled: frozenset[str]) -> dict[str, Owned[J
         for name, owned in board.jobs.items()
         if owned.plugin in enabled and (owned.value.every or owned.value.daily_at)
     }
-    if any(owned.plugin in enabled for owned in board.campaign_types.values()):
+    kinds = [owned.value for owned in board.campaign_types.values() if owned.plugin in enabled]
+    if kinds:
         found |= {f"{KERNEL}.{name}": KERNEL_JOBS[f"{KERNEL}.{name}"] for name in _CAMPAIGNS}
+    if not all(kind.transactional for kind in kinds):
+        found |= {f"{KERNEL}.{name}": KERNEL_JOBS[f"{KERNEL}.{name}"] for name in _JUDGED}
     if any(owned.plugin in enabled for owned in board.models.values()):
         found |= {f"{KERNEL}.{name}": KERNEL_JOBS[f"{KERNEL}.{name}"] for name in _LEARNING}
     if found:

@@ -11,9 +11,9 @@ import pytest
 
 from kernel.jobs.lanes import Runner
 from kernel.jobs.locks import LaneLocks
-from kernel.pipeline import dispatch, run
+from kernel.pipeline import dispatch
 from kernel.testing.seed import add_tenant
-from tests.kernel.pipeline.sending import approved, due, sending, sent, work
+from tests.kernel.pipeline.sending import approved, decided, due, sending, sent, work
 
 if TYPE_CHECKING:
     from kernel.tenancy.core import Core
@@ -50,8 +50,7 @@ async def test_mail_that_somebody_waits_for_is_first_and_held_back_by_nothing(
     owned = shop.board.campaign_types["welcome"]
     urgent = msgspec.structs.replace(owned.value, transactional=True)
     monkeypatch.setitem(shop.board.campaign_types, "welcome", type(owned)(owned.plugin, urgent))
-    campaign_id = await approved(shop, 120)
-    await run.advance(shop, "alpha")
+    campaign_id = await decided(shop, 120)  # and approved by the kernel
     await work(shop)
     assert await sent(shop, campaign_id) == 120
     assert await due(shop, clock) == []

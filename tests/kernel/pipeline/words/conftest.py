@@ -24,7 +24,8 @@ def board_with(board: Plugboard, *extra: tuple[str, object]) -> Plugboard:
         for name, one in board.plugins.items()
         if {"write_copy", "adjust_decisions"} & {*one.hooks}
     }
-    installed = [name for name in board.plugins if name not in others]
+    # Who is mandatory stays; its campaign type is for customers who have yet to confirm.
+    installed = [name for name in board.plugins if name not in others - board.mandatory]
     return build_plugboard(sorted(board.mandatory), extra=list(extra), only=installed)  # type: ignore[arg-type]
 
 
