@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from kernel.sdk import Heard, Outcome, heard, record_outcomes, set_consents, suppress
-from plugins.sendgrid import matching, repo
+from plugins.sendgrid import matching, repo, whole
 from plugins.sendgrid.events import MALFORMED, decoded
 from plugins.sendgrid.states import Fate, Reason, Seen, fate, suppression
 
@@ -49,10 +49,13 @@ FOR NO KEY UPDATE SKIP LOCKED
 
 
 async def fold(ctx: Context, limit: int = BATCH) -> int:
-    """Fold the next events; how many were looked at. In the transaction of `ctx`."""
+    """Fold the next events; how many were looked at, or `limit` where there may be more posts to take
+    apart. In the transaction of `ctx`.
+    """
+    posts = await whole.take_apart(ctx)
     picked = await repo.pick(ctx, limit)
     if not picked:
-        return 0
+        return limit if posts else 0
     matches = await matching.match(ctx, picked)
     free = await _lock(ctx, {one.message_id for one in matches.values()})
     busy = [key for key, one in matches.items() if one.message_id not in free]
@@ -61,7 +64,7 @@ async def fold(ctx: Context, limit: int = BATCH) -> int:
     await _settle(ctx, events, matches)
     await _suppress(ctx, events, matches)
     await _tell(ctx, [one for one in events if one["event_id"] in matches], matches, free)
-    return len(picked)
+    return limit if posts else len(picked)
 
 
 async def _lock(ctx: Context, ids: set[UUID]) -> dict[UUID, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from kernel.sdk import Channel, Context, Erased, Export, Job, Panel, hookimpl
-from plugins.sendgrid import erasing, imports, panels, repo
+from plugins.sendgrid import erasing, imports, panels, repo, whole
 from plugins.sendgrid import jobs as work
 from plugins.sendgrid.admin import events_page
 from plugins.sendgrid.channel import SENDGRID
@@ -68,6 +68,8 @@ async def export_customer(ctx: Context, customer_id: int) -> Export:
     """What SendGrid told of the mails to this customer. An address that waits to be erased at SendGrid
     is encrypted, and stays out.
     """
+    while await whole.take_apart(ctx):
+        pass
     return await repo.export(ctx, customer_id)
 
 
@@ -76,6 +78,8 @@ async def erase_customer(ctx: Context, customer_id: int) -> Erased:
     """Has SendGrid erase the customer too, and empties what it wrote of them; what became of each mail
     stays counted.
     """
+    while await whole.take_apart(ctx):
+        pass
     queued = await erasing.queue(ctx, customer_id)
     emptied = await repo.erase(ctx, customer_id)
     return Erased(rows=queued + emptied.rows)

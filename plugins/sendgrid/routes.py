@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import structlog
 from litestar import Request, Response, post
 
 from kernel.sdk import Context, Forbidden, enqueue
-from plugins.sendgrid import events, repo
+from plugins.sendgrid import whole
 from plugins.sendgrid.manifest import MANIFEST, SendGridSettings
 from plugins.sendgrid.signature import SIGNATURE, TIMESTAMP, signed
-
-log = structlog.get_logger(__name__)
 
 LARGEST = 4_000_000
 """Bytes a post may have. SendGrid sends what it has at 768 KB."""
@@ -36,10 +33,8 @@ async def take_events(ctx: Context, request: Request[Any, Any, Any]) -> Response
             "This is not signed with the verification key of this shop.",
             "Turn on the signed event webhook at SendGrid and copy its key into the settings.",
         )
-    received = events.read(body, ctx.tenant.id, ctx.now)
-    if malformed := sum(one.kind == events.MALFORMED for one in received):
-        # What cannot be read will not be read better next time: it is kept, shown and not asked again.
-        log.warning("events cannot be read", events=malformed, bytes=len(body))
-    if await repo.store(ctx, received):
+    if large := len(body) >= whole.LARGE:
+        await whole.keep(ctx, body)
+    if large or await whole.store(ctx, body):
         await enqueue(ctx, f"{MANIFEST.name}.fold", key="fold", delay=GATHER)
     return Response(None, status_code=204)

@@ -56,6 +56,10 @@ class Fate(Frozen):
     """Kind -> how often: deferrals, soft bounces, opens and the rest."""
 
 
+HAD_IT = frozenset(("spamreport", *UNSUBSCRIBED))
+"""Who says so has had the mail, whatever else was told of it: the kernel takes it so, too."""
+
+
 def fate(history: Iterable[Seen]) -> Fate:
     """What became of a message. The order of the history and its repetitions do not matter."""
     events = {one.event_id: one for one in history}.values()
@@ -80,7 +84,7 @@ def _state(kinds: set[str]) -> State:
         return "bounced"
     if "delivered" in kinds:
         return "delivered"
-    if "dropped" in kinds:
+    if "dropped" in kinds and not kinds & HAD_IT:
         return "rejected"
     return "accepted" if kinds else ""
 
