@@ -307,6 +307,8 @@ def clean(text: str) -> str:
     Empty where it looks like an address: signing up strangers under the name "win at evil.example"
     would have our mail carry the link.
     """
+    if text.isalpha():  # nearly every first name; nothing below could change it
+        return text[:NAME_LENGTH]
     name = " ".join(CONTROL.sub(" ", text).split())[:NAME_LENGTH]
     return "" if LINK.search(name) else name
 

@@ -27,11 +27,15 @@ class Lanes(httpx.AsyncBaseTransport):
         self._busy = [0] * count
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """One request, by the lane that is least busy."""
+        """One request, by the lane that is least busy; the answer is read whole, so that the lane's
+        connection is free again when its place is.
+        """
         lane = self._busy.index(min(self._busy))
         self._busy[lane] += 1
         try:
-            return await self._lanes[lane].handle_async_request(request)
+            response = await self._lanes[lane].handle_async_request(request)
+            await response.aread()
+            return response
         finally:
             self._busy[lane] -= 1
 

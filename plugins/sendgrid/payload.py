@@ -9,6 +9,7 @@ from __future__ import annotations
 import html
 import itertools
 from collections import defaultdict
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -101,20 +102,34 @@ def _mail(tenant: Tenant, part: Sequence[Outgoing], sandbox: bool) -> dict[str, 
     assert first is not None
     shared = first.shared if len(part) > 1 else None
     source = shared or first
-    mail = Mail(from_email=From(tenant.sender.email, tenant.sender.name), subject=source.subject)
-    if reply_to := _reply_to(first) or tenant.sender.reply_to:
+    sender = tenant.sender
+    reply_to = _reply_to(first) or sender.reply_to
+    # Not by the helper: it searches every mail for API keys, and takes `https://msg.shop.example` for one.
+    texts = (("text/plain", source.text), ("text/html", source.html))
+    return {
+        **_envelope(sender.email, sender.name, reply_to, str(part[0].campaign_id), sandbox),
+        "personalizations": [
+            _recipient(tenant, message, shared is not None).get() for message in part
+        ],
+        "subject": source.subject,
+        "content": [{"type": kind, "value": text} for kind, text in texts if text],
+    }
+
+
+@lru_cache(maxsize=256)
+def _envelope(
+    email: str, name: str, reply_to: str | None, category: str, sandbox: bool
+) -> dict[str, Any]:
+    """What all mails of a campaign have in common. Never change it: it is the next mail's too."""
+    mail = Mail(from_email=From(email, name))
+    if reply_to:
         mail.reply_to = ReplyTo(reply_to)
-    mail.add_category(Category(str(part[0].campaign_id)))
+    mail.add_category(Category(category))
     mail.tracking_settings = _no_tracking()
     if sandbox:
         mail.mail_settings = MailSettings(sandbox_mode=SandBoxMode(True))
-    for message in reversed(part):
-        mail.add_personalization(_recipient(tenant, message, shared is not None))
-    found: dict[str, Any] = mail.get()
-    # Not by the helper: it searches every mail for API keys, and takes `https://msg.shop.example` for one.
-    texts = (("text/plain", source.text), ("text/html", source.html))
-    found["content"] = [{"type": kind, "value": text} for kind, text in texts if text]
-    return found
+    envelope: dict[str, Any] = mail.get()
+    return envelope
 
 
 def _recipient(tenant: Tenant, message: Outgoing, shares: bool) -> Personalization:
