@@ -22,8 +22,9 @@ MOMENTS = {
     "days_since_order": "c.last_order_at",
     "days_since_first_order": "c.first_order_at",
     "days_since_created": "c.created_at",
-    "days_since_mail": """(SELECT max(m.attempted_at) FROM pipeline_message m
-        WHERE m.tenant_id = c.tenant_id AND m.customer_id = c.id
+    "days_since_mail": """(SELECT max(m.attempted_at) FROM pipeline_message m JOIN pipeline_campaign k
+        ON k.tenant_id = m.tenant_id AND k.id = m.campaign_id
+        WHERE m.tenant_id = c.tenant_id AND m.customer_id = c.id AND NOT k.urgent
         AND m.state IN ('attempting', 'accepted', 'delivered', 'unknown'))""",
 }
 
