@@ -49,11 +49,16 @@ async def sign_up(core: Core, tenant: str = "alpha", **fields: object) -> int:
 
 
 async def go(core: Core) -> list[tuple[str, str]]:
-    """Propose and send what there is; subject and link of each confirmation in the outbox."""
+    """Propose and send what there is; what `mails` tells then."""
     await run.propose_due(core, "alpha")
     for _ in range(2):  # the approval wakes the job once more
         while await run.advance(core, "alpha"):
             pass
+    return await mails(core)
+
+
+async def mails(core: Core) -> list[tuple[str, str]]:
+    """Subject and link of each confirmation in the outbox."""
     async with core.tenant_scope("alpha") as ctx:
         rows = await ctx.db.fetch("SELECT subject, text FROM outbox_mail ORDER BY message_id")
     found = [(row["subject"], re.search(r"https?://\S+/d/\S+", row["text"])) for row in rows]
