@@ -86,6 +86,7 @@ from kernel.contracts.plugins import (
 from kernel.contracts.profiles import (
     Audience,
     Customer,
+    MailLimit,
     Suppressed,
     SuppressionReason,
     Trait,
@@ -212,6 +213,7 @@ __all__ = [
     "Job",
     "Judging",
     "KernelError",
+    "MailLimit",
     "MailLinks",
     "Mailbox",
     "Manifest",

@@ -103,6 +103,13 @@ class Where(Frozen):
     or_missing: bool = False
 
 
+class MailLimit(Frozen):
+    """At most so many mails of one campaign type to one customer in so many days."""
+
+    mails: Annotated[int, msgspec.Meta(ge=1)]
+    days: Annotated[float, msgspec.Meta(gt=0)]
+
+
 class Audience(Frozen):
     """Who could be written to: customers that meet every condition.
 
@@ -113,6 +120,12 @@ class Audience(Frozen):
     consent: ConsentState | None = None
     """Only those in this state of consent; for types that ask for one."""
     consent_within_days: float = 0.0
-    """And only where it was said so recently; 0: whenever."""
+    """And only where it was said so recently; 0: whenever. What is dated in the future has not been said yet."""
+    once_a_consent: bool = False
+    """Leaves out customers who stood in the ledger for this campaign type since they said so."""
     exclude_recent_days: float = 30.0
     """Leaves out customers who stood in the ledger for this campaign type so recently."""
+    limits: tuple[MailLimit, ...] = ()
+    """Leaves out customers who had as many mails of this campaign type, each limit by itself. A mail that
+    still waits counts as had.
+    """

@@ -18,7 +18,7 @@ import polars as pl
 from kernel.contracts.base import Frozen, digest
 from kernel.contracts.models import History
 
-FEATURES_VERSION = 2
+FEATURES_VERSION = 3
 """Goes up when a feature changes its meaning; kept in every decision record and artefact."""
 
 WINDOWS = (30, 60, 90, 180, 365)
@@ -82,10 +82,10 @@ FEATURES: tuple[Feature, ...] = (
     ),
     Feature(name="returns_count", unit="returns", meaning="returns ever"),
     Feature(name="returned_share", unit="share", meaning="amount of returns, by amount of orders"),
-    Feature(name="mails_30d", unit="mails", meaning="mails sent to them in the last 30 days"),
+    Feature(name="mails_30d", unit="mails", meaning="mails sent to them in the last 30 days, unless asked for"),
     Feature(name="clicks_90d", unit="clicks", meaning="mails they clicked in, in the last 90 days"),
     Feature(
-        name="days_since_mail", unit="days", meaning="since the last mail", missing="no mail yet"
+        name="days_since_mail", unit="days", meaning="since the last mail that was not asked for", missing="no mail yet"
     ),
 )  # fmt: skip
 """Names, units and meaning; in the order of the frame's columns."""

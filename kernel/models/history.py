@@ -99,7 +99,8 @@ FROM (
   WHERE t.kind = 'clicked'
 ) o
 JOIN pipeline_campaign c ON c.tenant_id = $1 AND c.id = o.campaign_id
-WHERE o.tenant_id = $1 AND o.at < $2 AND $3::text IS NOT NULL AND NOT {_FORGOTTEN} {{some}}
+WHERE o.tenant_id = $1 AND NOT c.urgent AND o.at < $2 AND $3::text IS NOT NULL
+  AND NOT {_FORGOTTEN} {{some}}
 """
 _SOME = "AND o.customer_id = ANY($4::bigint[])"
 _OF_SOME = """AND order_id IN (SELECT id FROM profiles_order WHERE tenant_id = $1

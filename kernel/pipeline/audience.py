@@ -15,13 +15,16 @@ if TYPE_CHECKING:
     from kernel.contracts.profiles import Audience, Where
 
 MIRROR = {"<": ">", "<=": ">=", "=": "=", ">=": "<=", ">": "<"}
+WAITS = "m.state IN ('candidate', 'planned', 'deferred', 'attempting')"
+"""What may still go out."""
 NUMBERS = {"orders_count": "c.orders_count", "total_spent": "c.total_spent"}
 MOMENTS = {
     "days_since_order": "c.last_order_at",
     "days_since_first_order": "c.first_order_at",
     "days_since_created": "c.created_at",
-    "days_since_mail": """(SELECT max(m.attempted_at) FROM pipeline_message m
-        WHERE m.tenant_id = c.tenant_id AND m.customer_id = c.id
+    "days_since_mail": """(SELECT max(m.attempted_at) FROM pipeline_message m JOIN pipeline_campaign k
+        ON k.tenant_id = m.tenant_id AND k.id = m.campaign_id
+        WHERE m.tenant_id = c.tenant_id AND m.customer_id = c.id AND NOT k.urgent
         AND m.state IN ('attempting', 'accepted', 'delivered', 'unknown'))""",
 }
 
@@ -37,6 +40,17 @@ class Compiler:
         """The placeholder of a value."""
         self.args.append(value)
         return f"${len(self.args)}"
+
+    def moment(self, days: float) -> str:
+        """The time so many days ago."""
+        return f"{self.param(self.now - timedelta(days=days))}::timestamptz"
+
+    def stood(self, campaign_type: str) -> str:
+        """The customer's rows `m` of the ledger for a campaign type; conditions may follow."""
+        return f"""SELECT FROM pipeline_message m JOIN pipeline_campaign k
+          ON k.tenant_id = m.tenant_id AND k.id = m.campaign_id
+          WHERE m.tenant_id = c.tenant_id AND m.customer_id = c.id
+          AND k.campaign_type = {self.param(campaign_type)}::text"""
 
     def condition(self, where: Where) -> str:
         """One condition as an SQL expression that is never NULL."""
@@ -57,8 +71,7 @@ class Compiler:
         if field in NUMBERS:
             return f"{NUMBERS[field]} {where.op} {self.param(str(where.value))}::text::numeric"
         # Days compare the other way round than moments: older is more days.
-        moment = self.now - timedelta(days=where.value)
-        return f"{MOMENTS[field]} {MIRROR[where.op]} {self.param(moment)}::timestamptz"
+        return f"{MOMENTS[field]} {MIRROR[where.op]} {self.moment(where.value)}"
 
     def _trait(self, where: Where) -> str:
         if where.value == "now":
@@ -85,21 +98,27 @@ def members(
     """The query for the ids of an audience's customers, and its arguments (tenant first)."""
     compiler = Compiler(now, [tenant])
     tests = [compiler.condition(where) for where in audience.where]
+    today = f"{compiler.param(now)}::timestamptz"
     if audience.exclude_recent_days > 0:
-        kind = compiler.param(campaign_type)
-        since = compiler.param(now - timedelta(days=audience.exclude_recent_days))
-        tests.append(
-            f"""NOT EXISTS (SELECT FROM pipeline_message m JOIN pipeline_campaign k
-              ON k.tenant_id = m.tenant_id AND k.id = m.campaign_id
-              WHERE m.tenant_id = c.tenant_id AND m.customer_id = c.id
-              AND k.campaign_type = {kind}::text AND m.created_at > {since}::timestamptz)"""
-        )
+        since = compiler.moment(audience.exclude_recent_days)
+        tests.append(f"NOT EXISTS ({compiler.stood(campaign_type)} AND m.created_at > {since})")
     if audience.consent is not None:
         tests.append(f"c.email_consent = {compiler.param(audience.consent)}::text")
     if audience.consent_within_days > 0:
-        said = compiler.param(now - timedelta(days=audience.consent_within_days))
-        tests.append(f"coalesce(c.consent_at > {said}::timestamptz, false)")
-    known = f"c.created_at <= {compiler.param(now)}::timestamptz"
+        said = compiler.moment(audience.consent_within_days)
+        tests.append(f"coalesce(c.consent_at > {said} AND c.consent_at <= {today}, false)")
+    if audience.once_a_consent:
+        tests.append(
+            f"""NOT EXISTS ({compiler.stood(campaign_type)} AND ({WAITS}
+              OR greatest(m.created_at, m.attempted_at) >= coalesce(c.consent_at, '-infinity')))"""
+        )
+    for limit in audience.limits:
+        had = f"{WAITS} OR m.attempted_at > {compiler.moment(limit.days)}"
+        most = compiler.param(limit.mails)
+        tests.append(
+            f"(SELECT count(*) FROM ({compiler.stood(campaign_type)} AND ({had})) h) < {most}"
+        )
+    known = f"c.created_at <= {today}"
     where = " AND ".join(["c.tenant_id = $1", "c.erased_at IS NULL", known, *tests])
     return f"SELECT c.id FROM profiles_customer c WHERE {where}", compiler.args
 

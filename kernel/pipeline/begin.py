@@ -28,7 +28,7 @@ SELECT id FROM pipeline_campaign WHERE tenant_id = $1 AND status = 'sending' AND
 ORDER BY proposed_at, id
 """
 _LOCK = """
-SELECT campaign_type, begin_after, approved_at, send_at, wave FROM pipeline_campaign
+SELECT begin_after, approved_at, send_at, wave, urgent FROM pipeline_campaign
 WHERE tenant_id = $1 AND id = $2 AND status = 'sending' AND begun_at IS NULL FOR UPDATE
 """
 _PAGE = """
@@ -58,10 +58,8 @@ async def begin(scope: TenantScope, campaign_id: UUID) -> bool:
         row = await ctx.db.fetchrow(_LOCK, ctx.tenant.id, campaign_id)
         if row is None:
             return False
-        kind = ctx.core.board.campaign_types.get(row["campaign_type"])
-        urgent = kind is not None and kind.value.transactional
         hour = ctx.tenant.sending.local_hour
-        if hour >= 0 and not urgent:
+        if hour >= 0 and not row["urgent"]:
             last = await _page(ctx, campaign_id, row, hour)
             if last is not None:
                 await ctx.db.execute(
@@ -71,7 +69,7 @@ async def begin(scope: TenantScope, campaign_id: UUID) -> bool:
                     last,
                 )
                 return True
-        await _begun(ctx, campaign_id, row["wave"], urgent=urgent)
+        await _begun(ctx, campaign_id, row)
         return False
 
 
@@ -93,16 +91,15 @@ async def _page(ctx: TenantScope, campaign_id: UUID, row: Any, hour: int) -> int
     return last
 
 
-async def _begun(ctx: TenantScope, campaign_id: UUID, wave: int, *, urgent: bool) -> None:
+async def _begun(ctx: TenantScope, campaign_id: UUID, row: Any) -> None:
     await ctx.db.execute(
-        """UPDATE pipeline_campaign SET begun_at = $3, begin_after = 0, urgent = $4
+        """UPDATE pipeline_campaign SET begun_at = $3, begin_after = 0
            WHERE tenant_id = $1 AND id = $2""",
         ctx.tenant.id,
         campaign_id,
         ctx.now,
-        urgent,
     )
-    if wave or urgent:  # moved or resumed: it goes on with the wave it was in
+    if row["wave"] or row["urgent"]:  # moved or resumed: it goes on with the wave it was in
         return
     messages = await ctx.db.fetchval(
         """SELECT count(*) FROM pipeline_message WHERE tenant_id = $1 AND campaign_id = $2

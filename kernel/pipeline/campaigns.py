@@ -114,8 +114,8 @@ async def propose(ctx: Context, kind: CampaignType, plugin: str) -> UUID | None:
     expires_at = now + timedelta(days=kind.send_within_days)
     inserted = await ctx.db.fetchval(
         """INSERT INTO pipeline_campaign (tenant_id, id, key, campaign_type, plugin, plugin_version,
-             title, rationale, confidence, channel, audience_rule, context, proposed_at, expires_at)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, $9, $10, $11, $12, $13)
+             title, rationale, confidence, channel, audience_rule, context, proposed_at, expires_at, urgent)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, '', $8, $9, $10, $11, $12, $13, $14)
            ON CONFLICT (tenant_id, key) DO NOTHING RETURNING true""",
         ctx.tenant.id,
         campaign.id,
@@ -130,6 +130,7 @@ async def propose(ctx: Context, kind: CampaignType, plugin: str) -> UUID | None:
         await frames.store(ctx, campaign, kind, expires_at),
         now,
         expires_at,
+        kind.transactional,
     )
     if not inserted:
         return None

@@ -43,7 +43,7 @@ AGREEMENT_RATE, AGREEMENTS = 0.7, 10
 
 _FIGURES = """
 WITH c AS MATERIALIZED (SELECT id FROM pipeline_campaign WHERE tenant_id = $1 AND approved_at > $2
-    AND approved_at <= $3 AND ($4 = '' OR campaign_type = $4)),
+    AND approved_at <= $3 AND ($4 = '' OR campaign_type = $4) AND NOT urgent),
 bad AS (SELECT o.kind FROM pipeline_outcome o
     JOIN pipeline_message m ON m.tenant_id = o.tenant_id AND m.id = o.message_id
     JOIN c ON c.id = m.campaign_id

@@ -43,10 +43,11 @@ JOIN profiles_customer c ON c.tenant_id = $1 AND c.id = r.customer_id
 ORDER BY r.n
 """
 
-# A campaign's key ends with its day: `welcome:2026-06-15`.
+# A campaign's key ends with its day: `welcome:2026-06-15`. What customers asked for takes nobody's place.
 SAME_DAY = """
 SELECT id FROM pipeline_campaign
 WHERE tenant_id = $1 AND id <> $2 AND split_part(key, ':', 2) = split_part($3, ':', 2)
+  AND NOT urgent
 """
 BESIDE = """
 SELECT m.customer_id,

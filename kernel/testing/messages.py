@@ -30,8 +30,9 @@ async def add_campaign(ctx: Context, campaign_type: str = "welcome") -> Campaign
     )
     await ctx.db.execute(
         """INSERT INTO pipeline_campaign (tenant_id, id, key, campaign_type, plugin, plugin_version,
-             title, rationale, confidence, status, audience_rule, context, proposed_at, expires_at)
-           VALUES ($1, $2, $3, $4, $5, '1', $6, '', 0.5, 'sending', '{}', '', $7, $7)""",
+             title, rationale, confidence, status, audience_rule, context, proposed_at, expires_at,
+             urgent)
+           VALUES ($1, $2, $3, $4, $5, '1', $6, '', 0.5, 'sending', '{}', '', $7, $7, $8)""",
         ctx.tenant.id,
         campaign.id,
         campaign.key,
@@ -39,6 +40,7 @@ async def add_campaign(ctx: Context, campaign_type: str = "welcome") -> Campaign
         owned.plugin,
         campaign.title,
         ctx.now,
+        owned.value.transactional,
     )
     return campaign
 

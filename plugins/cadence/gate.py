@@ -20,13 +20,13 @@ ALLOWED = Verdict(outcome="allowed")
 AGAIN = timedelta(minutes=10)
 """When to ask again about a second mail in the same batch: the ledger knows the first one by then."""
 
-# What has been handed over, or may have been; of every campaign.
+# What has been handed over, or may have been; of every campaign but those that customers asked for.
 MAILED = """
-SELECT customer_id, count(*) FILTER (WHERE attempted_at > $3) AS mails, max(attempted_at) AS last_at
-FROM pipeline_message
-WHERE tenant_id = $1 AND customer_id = ANY($2::bigint[]) AND attempted_at > $4
-  AND state IN ('attempting', 'accepted', 'delivered', 'unknown')
-GROUP BY customer_id
+SELECT m.customer_id, count(*) FILTER (WHERE m.attempted_at > $3) AS mails, max(m.attempted_at) AS last_at
+FROM pipeline_message m JOIN pipeline_campaign k ON k.tenant_id = m.tenant_id AND k.id = m.campaign_id
+WHERE m.tenant_id = $1 AND m.customer_id = ANY($2::bigint[]) AND m.attempted_at > $4
+  AND m.state IN ('attempting', 'accepted', 'delivered', 'unknown') AND NOT k.urgent
+GROUP BY m.customer_id
 """
 
 

@@ -1,4 +1,4 @@
-"""Double opt-in: who signed up is asked by mail, once, and is subscribed when they press the button."""
+"""Double opt-in: who signed up is asked by mail, once for each sign-up, and is subscribed when they press the button."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from kernel.sdk import (
     ConsentChanged,
     Forbidden,
     Frozen,
+    MailLimit,
     MessageVars,
     public_url,
     read_copies,
@@ -40,8 +41,10 @@ SOURCE = "double opt-in"
 WORDING = "compliance/confirm/1"
 """The words of the mail and its page, with their version: raise it when they change."""
 VALID = timedelta(days=30)
-EVER = 36_500.0
-"""A hundred years of days: nobody is asked twice."""
+LIMITS = (MailLimit(mails=1, days=1.0), MailLimit(mails=3, days=30.0))
+"""How often one person is asked at most: anybody can sign up a stranger's address, again and again. Who signs
+up beyond it is asked as soon as there is room, while the sign-up is not too old.
+"""
 CONFIRMED = re.compile(r"(?<!un)confirmed|double[ _-]?opt|preference cent", re.IGNORECASE)
 """Sources of a subscription that its owner confirmed already."""
 REASON = {
@@ -56,7 +59,11 @@ CONFIRM = CampaignType(
     topic="news",
     purpose="Asks who signed up to confirm it, so that only the owner of an address can subscribe it.",
     audience=Audience(
-        consent="pending", consent_within_days=float(VALID.days), exclude_recent_days=EVER
+        consent="pending",
+        consent_within_days=float(VALID.days),
+        once_a_consent=True,
+        exclude_recent_days=0,
+        limits=LIMITS,
     ),
     copies=read_copies(__package__, "templates/confirm"),
     rationale="{{ audience }} customers signed up and have not confirmed it yet.",

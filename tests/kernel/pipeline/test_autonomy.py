@@ -84,7 +84,14 @@ async def test_a_wish_for_all_needs_three_of_each_type_besides(core: Core) -> No
 
 async def test_what_the_engine_or_nobody_approved_earns_nothing(core: Core) -> None:
     async with core.tenant_scope("alpha") as ctx:
-        for machine in ("autonomy", "schedule", "relay", "job winback.rhythm", "subscription a.b"):
+        for machine in (
+            "autonomy",
+            "schedule",
+            "relay",
+            "kernel",
+            "job winback.rhythm",
+            "subscription a.b",
+        ):
             await judge(ctx, "approved", 20, actor=machine)
         undone = await judge(ctx, "approved", 20)
         for campaign_id in undone:

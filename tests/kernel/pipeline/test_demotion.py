@@ -75,6 +75,14 @@ async def test_unsubscribes_are_compared_with_what_is_usual_for_the_type(core: C
     assert found.effective == "one_click" and "usual is 0.90%" in found.ceiling_why
 
 
+async def test_mail_that_was_asked_for_speaks_neither_for_nor_against_autonomy(core: Core) -> None:
+    await sent(core, 300, campaign_type="confirm", complained=9, bounced=30)
+    async with core.tenant_scope("alpha") as ctx:
+        told = [cause.name for cause in await demotion.causes(ctx)]
+        await ctx.db.execute("UPDATE pipeline_campaign SET urgent = true")
+        assert (told, await demotion.causes(ctx)) == (["complaints", "bounces"], [])
+
+
 async def test_breaches_of_guardrails_lower(core: Core) -> None:
     await trusted(core)
     await shadows(core, 2, 2)
