@@ -98,6 +98,7 @@ from kernel.db.migrate import sql_migration
 from kernel.events.outbox import emit
 from kernel.hookspecs import hookimpl
 from kernel.jobs.port import enqueue
+from kernel.jobs.port import waits as job_waits
 from kernel.jobs.progress import Progress, progress
 from kernel.mail.sharing import substitutions
 from kernel.models.cards import Card, artefact_in_use, card, note_offers, recommend
@@ -295,6 +296,7 @@ __all__ = [
     "history",
     "hookimpl",
     "is_ours",
+    "job_waits",
     "losses",
     "mailbox_of",
     "matrix",

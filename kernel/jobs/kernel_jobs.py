@@ -86,9 +86,9 @@ async def _rights(ctx: Context, payload: dict[str, Any]) -> None:
     near = [one for one in await requests.open_ones(ctx) if one.soon(ctx.now)]
     if near:
         late = sum(one.late(ctx.now) for one in near)
-        text = f"{len(near)} requests of customers are due within a week, {late} of them late."
+        text = f"Requests of customers due within a week: {len(near)}; late: {late}."
         failure = Failure(
-            ctx.tenant.id, KERNEL, "rights of customers", Unavailable(text, "Open Rights.")
+            ctx.tenant.id, KERNEL, "rights of customers", Unavailable(text, "Open Data rights.")
         )
         cast("TenantScope", ctx).core.board.report(failure)
 

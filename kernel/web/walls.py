@@ -10,24 +10,34 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from litestar import Request
 from litestar.enums import ScopeType
+from litestar.exceptions import InternalServerException
 
-from kernel.contracts.errors import NotFound, Unavailable
+from kernel.contracts.errors import KernelError, NotFound, Unavailable
 from kernel.tenancy import audit
 from kernel.web.auth import SAFE, Session, session_of, still_signed_in
 from kernel.web.errors import answer
 from kernel.web.visit import Visit
 
 if TYPE_CHECKING:
-    from litestar.types import ASGIApp, Message, Receive, Scope, Send
+    from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 
     from kernel.tenancy.core import Core
     from kernel.tenancy.scope import TenantScope
 
 DEADLINE = 30.0
 """Seconds until an answer must begin: a route that hangs would keep its connection for ever."""
+BODY_DEADLINE = 15.0
+"""Seconds in which the body of a request must be here."""
 
 
 _TENANT = re.compile(r"[a-z][a-z0-9-]{1,39}")
+
+
+class Unfinished(KernelError):
+    """The body of a request did not come to its end."""
+
+    code = "unfinished"
+    status = 408
 
 
 class _Undo(Exception):
@@ -37,9 +47,11 @@ class _Undo(Exception):
 def wall(plugin: str, *, public: bool = False) -> Callable[[ASGIApp], ASGIApp]:
     """Middleware that lets a request through to `plugin` in a tenant scope, or raises.
 
-    What a signed-in person changes is on the audit trail, whichever plugin's page it was. A safe method gets a transaction that Postgres keeps read-only, so that GET cannot change
-    state. What answers another method is held back until the transaction is committed, so that a
-    browser never follows a redirect to something not yet there.
+    What a signed-in person changes is on the audit trail, whichever plugin's page it was. A safe method
+    gets a transaction that Postgres keeps read-only, so that GET cannot change state. The body of another
+    is read before the transaction begins: whoever posts slowly, or never ends, holds no connection. Its
+    answer is held back until the transaction is committed, so that a browser never follows a redirect to
+    something not yet there.
 
     Args:
         plugin: whose routes they are; empty for the kernel's own.
@@ -58,6 +70,8 @@ def wall(plugin: str, *, public: bool = False) -> Callable[[ASGIApp], ASGIApp]:
                 raise _no_page()
             actor = "visitor" if session is None else session.actor
             held: list[Message] = []
+            if scope.get("method") not in SAFE:
+                receive = _again(await _body(request), receive)
             try:
                 async with core.tenant_scope(tenant, actor) as ctx:
                     with structlog.contextvars.bound_contextvars(plugin=plugin or "kernel"):
@@ -82,6 +96,29 @@ def wall(plugin: str, *, public: bool = False) -> Callable[[ASGIApp], ASGIApp]:
         return walled
 
     return around
+
+
+async def _body(request: Request[Any, Any, Any]) -> bytes:
+    """All of it, up to what the route allows; handlers get it from memory.
+
+    Raises:
+        Unfinished: it took too long, or the client went away.
+    """
+    try:
+        async with asyncio.timeout(BODY_DEADLINE):
+            return await request.body()
+    except (TimeoutError, InternalServerException) as error:
+        raise Unfinished("The request did not come to its end.", "Send it again.") from error
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """`receive`, beginning with a body that was read already: forms with files are parsed from the stream."""
+    first: list[HTTPReceiveMessage] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def received() -> HTTPReceiveMessage:
+        return first.pop() if first else await receive()  # type: ignore[return-value]
+
+    return received
 
 
 def _no_page() -> NotFound:

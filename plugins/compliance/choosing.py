@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from litestar import HttpMethod, Request, post, route
 from litestar.response import Template
 
-from kernel.sdk import Context, public_url
+from kernel.sdk import Context
 from plugins.compliance import page, preferences, unsubscribe
 from plugins.compliance.suppression import may_undo
 
@@ -52,7 +52,7 @@ async def save_choices(ctx: Context, request: Request[Any, Any, Any], token: str
     saved = await preferences.save(ctx, found, wanted, language)
     action = ""
     if not saved.on and await may_undo(ctx, saved.email, saved.message_id):
-        action = public_url(ctx, "compliance", "r/" + unsubscribe.undo_token(ctx, saved.message_id))
+        action = unsubscribe.undo_path(ctx, saved.message_id)
     return draw(ctx, saved, language, "saved", action)
 
 

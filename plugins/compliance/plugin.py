@@ -11,6 +11,7 @@ from kernel.sdk import (
     Context,
     Erased,
     Export,
+    Job,
     MessageVars,
     Outgoing,
     Panel,
@@ -42,6 +43,7 @@ __all__ = [
     "compliance_rules",
     "erase_customer",
     "export_customer",
+    "jobs",
     "public_routes",
     "routes",
     "subscriptions",
@@ -77,6 +79,12 @@ def campaign_types() -> Sequence[CampaignType]:
 def subscriptions() -> Sequence[Subscription]:
     """Holds new subscriptions back until they are confirmed, where the shop wants that."""
     return (Subscription(name="double_opt_in", event=ConsentChanged, handle=confirm.hold),)
+
+
+@hookimpl
+def jobs() -> Sequence[Job]:
+    """Once a day, opt-outs that reached us late are told on the health board."""
+    return (Job(name="late", run=watch.tell_late, daily_at="05:20"),)
 
 
 @hookimpl

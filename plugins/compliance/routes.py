@@ -11,7 +11,7 @@ from typing import Any
 from litestar import HttpMethod, Request, post, route
 from litestar.response import Template
 
-from kernel.sdk import Context, public_url
+from kernel.sdk import Context
 from plugins.compliance import page, unsubscribe
 
 
@@ -44,7 +44,7 @@ async def act(ctx: Context, request: Request[Any, Any, Any], token: str) -> Temp
     languages = f"{who.locale},{_accepts(request)}"
     if not undo:
         return page.render(ctx, "already", languages=languages, email=who.email)
-    action = public_url(ctx, "compliance", "r/" + unsubscribe.undo_token(ctx, who.message_id))
+    action = unsubscribe.undo_path(ctx, who.message_id)
     return page.render(ctx, "done", languages=languages, email=who.email, action=action, quiet=True)
 
 

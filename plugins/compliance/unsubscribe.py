@@ -67,6 +67,13 @@ def undo_token(ctx: Context, message_id: UUID) -> str:
     return sign(ctx, UNDO, message_id.bytes + until.to_bytes(8, "big"))
 
 
+def undo_path(ctx: Context, message_id: UUID) -> str:
+    """Where the page of a link (`u/TOKEN`, `p/TOKEN`) posts an `undo_token` to, as seen from there: the
+    browser lets it post to no host but its own, which may be the shop's or this installation's.
+    """
+    return "../r/" + undo_token(ctx, message_id)
+
+
 async def alone(ctx: Context, customer_id: int) -> None:
     """Whoever changes what this customer wants meanwhile waits. What is planned for them is locked
     before the profile is: dispatch locks in that order too, so that neither waits for ever.

@@ -6,9 +6,11 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from kernel.sdk import Panel
-from plugins.compliance.laws import LAWS, US
-from plugins.compliance.manifest import ComplianceSettings
+import msgspec
+
+from kernel.sdk import Panel, tell_health
+from plugins.compliance.laws import LAWS, UNKNOWN, US
+from plugins.compliance.manifest import MANIFEST, ComplianceSettings
 from plugins.compliance.rules import RULES
 
 if TYPE_CHECKING:
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 
 SOON = timedelta(hours=1)
 DAYS = 30
+YESTERDAY = timedelta(hours=25)
+"""What a daily job looks back on: a day has an hour more where the clocks are put back."""
+MONTH = 30
+"""Days of a law that names none: GDPR Art. 12(3) allows a month for whatever a person asks."""
 NO_REPLY = re.compile(
     r"^(?:no|do-?not|nicht|ne-?pas)[-_.]?(?:reply|antworten|repondre)", re.IGNORECASE
 )
@@ -32,11 +38,14 @@ WHERE m.tenant_id = $1 AND m.campaign_id = $2 AND m.state = ANY($5)
 # Opt-outs that were made before we heard of them, and mails that were accepted in between.
 _LATE = """
 SELECT count(DISTINCT e.seq) AS late, max(e.recorded_at - e.occurred_at) AS longest,
-  count(DISTINCT m.id) AS mails
+  count(DISTINCT m.id) AS mails,
+  count(DISTINCT e.seq) FILTER (WHERE e.recorded_at - e.occurred_at > make_interval(days =>
+    coalesce(($4::jsonb ->> upper(c.country))::int, $5))) AS over
 FROM profiles_consent e
 JOIN profiles_person_key k ON k.tenant_id = e.tenant_id AND k.subject = e.subject
 JOIN pipeline_message m ON m.tenant_id = k.tenant_id AND m.customer_id = k.customer_id
   AND m.accepted_at > e.occurred_at AND m.accepted_at <= e.recorded_at
+JOIN profiles_customer c ON c.tenant_id = m.tenant_id AND c.id = m.customer_id
 WHERE e.tenant_id = $1 AND e.kind IN ('withdrawn', 'topic_off') AND e.recorded_at > $2
   AND e.recorded_at - e.occurred_at > $3
 """
@@ -77,17 +86,37 @@ async def warnings(ctx: Context, campaign: Any) -> dict[str, Any] | None:
     return {"warnings": found} if found else None
 
 
-async def late(ctx: Context) -> Mapping[str, Any]:
-    """Opt-outs of the last days that reached us so late that mail went out after them: how many (`late`),
+async def late(ctx: Context, within: timedelta = timedelta(days=DAYS)) -> Mapping[str, Any]:
+    """Opt-outs that reached us `within` so late that mail went out after them: how many (`late`), how many
+    of them after more days than the law of the customer's country names (`over`; it means working days),
     how late at most (`longest`), and how many mails (`mails`).
     """
     row: Mapping[str, Any] = await ctx.db.fetchrow(
         _LATE,
         ctx.tenant.id,
-        ctx.now - timedelta(days=DAYS),
+        ctx.now - within,
         SOON,
+        msgspec.json.encode(
+            {code: law.honour_days or MONTH for law in LAWS for code in law.countries}
+        ).decode(),
+        UNKNOWN.honour_days,
     )
     return row
+
+
+async def tell_late(ctx: Context, payload: dict[str, Any]) -> None:
+    """Put opt-outs that reached us late since yesterday on the health board."""
+    found = await late(ctx, YESTERDAY)
+    if not found["late"]:
+        return
+    over = f" {found['over']} perhaps later than the law allows." if found["over"] else ""
+    tell_health(
+        ctx,
+        MANIFEST.name,
+        "opt-outs that came late",
+        f"Opt-outs that reached us late since yesterday: {found['late']}.{over} Mails that went out in "
+        f"between: {found['mails']}. Have them sent here at once; see Compliance, Rules.",
+    )
 
 
 async def page(ctx: Context) -> dict[str, Any]:

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from kernel.sdk import Context
 
 HOUR = timedelta(hours=1)
+CHECK = f"{MANIFEST.name}.check"
+ASKED = "asked"
+"""The key under which a check waits that a person asked for."""
 _OPEN = """
 SELECT EXISTS (SELECT FROM pipeline_campaign WHERE tenant_id = $1
   AND status IN ('deciding', 'waiting', 'sending', 'paused') AND channel NOT IN ('', 'outbox'))
@@ -20,9 +23,11 @@ SELECT EXISTS (SELECT FROM pipeline_campaign WHERE tenant_id = $1
 
 
 async def check(ctx: Context, payload: dict[str, Any]) -> None:
-    """Ask the DNS where that is due. No transaction is open while it answers."""
+    """Ask the DNS where that is due, or where a person wants it (`asked`). No transaction is open while
+    it answers.
+    """
     async with ctx.transaction() as tx:
-        if not (await sends(tx) and await due(tx)):
+        if not (payload.get("asked") or (await sends(tx) and await due(tx))):
             return
         settings, about = tx.settings(DeliverabilitySettings), checks.asked(tx)
     found = await checks.run(settings, about)

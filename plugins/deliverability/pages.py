@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from kernel.sdk import Formats, Panel, charts, sender_statistics
+from kernel.sdk import Formats, Panel, charts, job_waits, sender_statistics
 from plugins.deliverability import checks, gate, health, jobs, repo
 from plugins.deliverability.manifest import DeliverabilitySettings
 
@@ -55,6 +55,7 @@ async def overview(ctx: Context) -> dict[str, Any]:
         "checks": [(one, *title(one.what)) for one in found],
         "states": STATES,
         "marks": MARKS,
+        "checking": await job_waits(ctx, jobs.CHECK, jobs.ASKED),
         "checked_at": min((one.checked_at for one in found), default=None),
         "stale": bool(found) and not any(one.subject == about.sender for one in found),
         "stopped": await gate.unproved(ctx) if found else "",

@@ -53,4 +53,4 @@ def admin_panels() -> Sequence[Panel]:
 @hookimpl
 async def tenant_enabled(ctx: Context) -> None:
     """Check at once, so that the first mail need not wait."""
-    await enqueue(ctx, f"{MANIFEST.name}.check", key="check")
+    await enqueue(ctx, work.CHECK, key="check")

@@ -8,15 +8,14 @@ from typing import Any
 from litestar import Request, get, post
 from litestar.response import Redirect, Template
 
-from kernel.sdk import Context, InvalidInput
-from plugins.deliverability import checks, health, pages, repo
-from plugins.deliverability.manifest import DeliverabilitySettings
+from kernel.sdk import Context, InvalidInput, enqueue
+from plugins.deliverability import health, jobs, pages, repo
 
 GAP = timedelta(minutes=1)
 """The least time between two checks that a person asks for."""
 SAID = {
-    "checked": "Checked just now.",
-    "soon": "It was checked less than a minute ago. New records take some minutes to be seen anyway.",
+    "asked": "The DNS is being asked. What it says appears below.",
+    "soon": "The DNS was asked less than a minute ago. New records take some minutes to be seen anyway.",
     "lifted": "Mail goes on. Only what is accepted from now on counts.",
     "none": "Mail to this provider was not paused.",
     "reason": "Say why mail should go on: it is kept in the audit trail.",
@@ -34,11 +33,11 @@ async def overview(ctx: Context, said: str = "") -> Template:
 
 @post("/check")
 async def check(ctx: Context) -> Redirect:
-    """Ask the DNS now. One question takes five seconds at most, and all are asked side by side."""
+    """Have the DNS asked now. A job does it: answers may take seconds, and no page waits for them."""
     if not await repo.begin(ctx, "check", GAP):
         return _back("soon")
-    await repo.save(ctx, await checks.run(ctx.settings(DeliverabilitySettings), checks.asked(ctx)))
-    return _back("checked")
+    await enqueue(ctx, jobs.CHECK, {"asked": True}, key=jobs.ASKED)
+    return _back("asked")
 
 
 @post("/lift")

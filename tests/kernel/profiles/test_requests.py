@@ -102,6 +102,6 @@ async def test_deadlines_are_watched(core: Core, clock: TurnedClock) -> None:
     async with core.tenant_scope("alpha") as ctx:
         await job(ctx, {})
     assert [failure.text.split(". ")[0] for failure in told] == [
-        "1 requests of customers are due within a week, 0 of them late",
-        "1 requests of customers are due within a week, 1 of them late",
+        "Requests of customers due within a week: 1; late: 0",
+        "Requests of customers due within a week: 1; late: 1",
     ]

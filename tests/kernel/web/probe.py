@@ -84,6 +84,12 @@ async def webhook(ctx: Context, request: Request[Any, Any, Any]) -> str:
     return f"{len(await request.body())} bytes for {ctx.tenant.id}"
 
 
+@post("/upload")
+async def upload(request: Request[Any, Any, Any]) -> str:
+    file: Any = (await request.form())["file"]
+    return f"{file.filename}: {len(await file.read())} bytes"
+
+
 @hookimpl
 def routes() -> list[Any]:
     return [who, boom, wrong, hang, write_on_get, rename, page, missing, framed]
@@ -91,7 +97,7 @@ def routes() -> list[Any]:
 
 @hookimpl
 def public_routes() -> list[Any]:
-    return [hello, webhook, rename]
+    return [hello, webhook, rename, upload]
 
 
 async def _fine(ctx: Context, subject: Any) -> dict[str, Any]:

@@ -52,6 +52,43 @@ async def test_a_customer_chooses(core: Core, tmp_path: Path, language: str) -> 
         assert not trouble, "\n".join(trouble)
 
 
+@pytest.mark.parametrize(
+    ("host", "opened_at"),
+    [("", ""), ("links.localhost", "links.localhost"), ("links.localhost", "")],
+    ids=["ours", "shops-own", "old-link"],
+)
+async def test_a_mistake_is_taken_back_wherever_the_link_led(
+    core: Core, tmp_path: Path, host: str, opened_at: str
+) -> None:
+    """A browser posts only to the host that it has the page from (form-action 'self')."""
+    async with chromium.served(core, tmp_path) as site, chromium.launched() as browser:
+        async with site.tenant_scope("alpha") as ctx:
+            [who] = await add_customers(ctx, email=EMAIL)
+            [message] = await add_messages(ctx, await add_campaign(ctx), [who])
+            links = [footer.link(ctx, message), footer.preferences(ctx, message)]
+        async with site.system_scope("test") as unit:
+            await unit.execute(
+                """UPDATE tenancy_tenant SET sender = sender || jsonb_build_object('link_host', $1::text)
+                   WHERE tenant_id = 'alpha'""",
+                host,
+            )
+        trouble: list[str] = []
+        page = await browser.new_page()
+        page.on("console", lambda said: said.type == "error" and trouble.append(said.text))
+        for link in links:
+            if opened_at:
+                port = site.links.base_url.rpartition(":")[2]
+                link = f"http://{opened_at}:{port}/" + "/".join(link.split("/")[-2:])
+            await page.goto(link)
+            await page.locator("button").last.click()
+            await page.get_by_role("button", name="Subscribe again").click()
+            await page.get_by_role("heading", name="You are subscribed again").wait_for()
+            async with site.tenant_scope("alpha") as ctx:
+                consent = await ctx.db.fetchval("SELECT email_consent FROM profiles_customer")
+                assert consent == "subscribed", (link, trouble)
+        assert not trouble, "\n".join(trouble)
+
+
 async def test_pages_fit_and_nothing_goes_wrong(core: Core, tmp_path: Path) -> None:
     async with core.tenant_scope("alpha") as ctx:
         ids = await add_customers(ctx, 12)

@@ -120,7 +120,7 @@ async def test_all_off_is_the_unsubscription_with_its_undo(
     assert after["email_consent"] == "unsubscribed" and after["outcomes"] == 1
     await web.post(link, data=body)
     assert await state(core) == after
-    undo = answer.text.split('action="')[1].split('"')[0]
+    undo = answer.url.join(answer.text.split('action="')[1].split('"')[0])
     assert "subscribed again" in (await web.post(undo)).text
     assert await off(core) == {} and (await state(core))["email_consent"] == "subscribed"
 

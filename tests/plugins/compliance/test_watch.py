@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
+import pytest
 
 from kernel.profiles.consent import set_consent
+from kernel.tenancy import health
 from kernel.testing.messages import add_campaign, add_messages
 from kernel.testing.seed import add_customers
 from plugins.compliance import watch
@@ -20,6 +22,7 @@ from tests.admin_ui.browser import browser, sign_in
 if TYPE_CHECKING:
     from kernel.tenancy.core import Core
     from kernel.tenancy.scope import TenantScope
+    from kernel.testing.clock import TurnedClock
 
 PLUGIN = Path("plugins/compliance")
 
@@ -89,6 +92,44 @@ async def test_opt_outs_that_came_late_are_counted(core: Core) -> None:
         assert row["longest"] >= timedelta(days=2)
     async with core.tenant_scope("bravo") as ctx:
         assert (await watch.late(ctx))["late"] == 0
+
+
+@pytest.mark.parametrize(
+    ("country", "days", "over"),
+    [("US", 9, 0), ("US", 11, 1), ("AU", 6, 1), ("DE", 20, 0), ("", 6, 1)],
+)
+async def test_a_late_opt_out_is_told_on_the_health_board_once(
+    core: Core, clock: TurnedClock, country: str, days: int, over: int
+) -> None:
+    told = "reached us late since yesterday: 1."
+    async with core.tenant_scope("alpha") as ctx:
+        ids = await add_customers(ctx, 2, country=country, consent_at=ctx.now - timedelta(days=90))
+        campaign = await add_campaign(ctx)
+        at = ctx.now - timedelta(days=1)
+        await add_messages(ctx, campaign, ids, state="accepted", accepted_at=at)
+        await set_consent(ctx, ids[0], "unsubscribed", "form", ctx.now)
+    assert await board(core) == []
+    async with core.tenant_scope("alpha") as ctx:
+        await set_consent(
+            ctx, ids[1], "unsubscribed", "import", ctx.now - timedelta(days=days, hours=1)
+        )
+    [said] = await board(core)
+    assert told in said and "Mails that went out in between: 1." in said
+    assert ("1 perhaps later than the law allows" in said) == bool(over)
+    clock.turn(days=2)
+    async with core.tenant_scope("alpha") as ctx:
+        await health.clear(ctx)
+    assert await board(core) == []
+    assert await board(core, "bravo") == []
+
+
+async def board(core: Core, tenant: str = "alpha") -> list[str]:
+    """What stands on the health board after the daily job."""
+    async with health.watching(core):
+        async with core.tenant_scope(tenant) as ctx:
+            await core.board.jobs["compliance.late"].value.run(ctx, {})
+    async with core.tenant_scope(tenant) as ctx:
+        return [row["error"] for row in (await health.page(ctx)).rows]
 
 
 async def test_the_page_tells_what_each_rule_stopped(core: Core) -> None:

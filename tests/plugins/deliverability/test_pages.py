@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kernel.events.turn import Turn
+from kernel.jobs.tasks import run_tasks
 from plugins.deliverability import repo
 from tests import chromium
 from tests.admin_ui.browser import Browser, browser, sign_in
@@ -37,6 +39,11 @@ async def broken(core: Core, names: NameServer) -> None:
     await check(core)
 
 
+async def work(core: Core) -> None:
+    """Do what was asked for."""
+    assert not await run_tasks(core, "alpha", Turn(seconds=60), long=False)
+
+
 async def test_before_anything_was_checked(names: NameServer, client: Browser) -> None:
     page = await client.see(PATH)
     assert "Nothing was checked yet" in page and "No mail was accepted in the last 30 days" in page
@@ -49,7 +56,11 @@ async def test_the_button_checks_again_once_a_minute(
     names.txt(f"_dmarc.{SHOP}")
     await client.see(PATH)
     page = await client.submit(f"{PATH}check")
-    assert "Checked just now" in page and "No DMARC record" in page
+    assert "Checking…" in page and 'data-live="2"' in page
+    assert not names.asked, "no page waits for the DNS"
+    await work(core)
+    page = await client.see(PATH)
+    assert "Checking…" not in page and "data-live" not in page and "No DMARC record" in page
     assert f">_dmarc.{SHOP}<" in page and "v=DMARC1; p=none; rua=mailto:" in page
     first = len(names.asked)
     names.txt(f"_dmarc.{SHOP}", "v=DMARC1; p=reject; rua=mailto:a@example.com")
@@ -57,8 +68,22 @@ async def test_the_button_checks_again_once_a_minute(
     assert len(names.asked) == first
     clock.turn(minutes=1)
     page = await client.submit(f"{PATH}check")
+    assert "Checking…" in page and "What you see was checked" in page and "No DMARC record" in page
+    await work(core)
+    page = await client.see(PATH)
     assert "The policy is reject." in page and "Records to add or" not in page
     assert len(names.asked) > first
+
+
+async def test_a_dns_that_is_silent_ends_the_checking_all_the_same(
+    core: Core, names: NameServer, client: Browser
+) -> None:
+    names.faults[SHOP] = names.faults[f"_dmarc.{SHOP}"] = "silent"
+    await client.see(PATH)
+    await client.submit(f"{PATH}check")
+    await work(core)
+    page = await client.see(PATH)
+    assert "Checking…" not in page and "The DNS did not answer" in page
 
 
 async def test_what_is_wrong_stands_on_both_pages(
@@ -101,6 +126,21 @@ async def test_bravo_has_no_such_page(core: Core, names: NameServer, client: Bro
 
 class TestInABrowser:
     pytestmark = chromium.MARKS
+
+    async def test_the_answers_appear_by_themselves(
+        self, core: Core, names: NameServer, tmp_path: Path
+    ) -> None:
+        trouble: list[str] = []
+        async with chromium.served(core, tmp_path) as site, chromium.launched() as browser:
+            page = await chromium.signed_in(browser, site, "wide", trouble)
+            await page.goto(f"{site.links.base_url}{PATH}")
+            await page.get_by_role("button", name="Check now").click()
+            await page.get_by_role("button", name="Checking…", disabled=True).wait_for()
+            await page.screenshot(path=Path(__file__).parent / "screenshots" / "checking.png")
+            await work(core)
+            await page.get_by_role("button", name="Check again").wait_for()
+            await page.get_by_text("Replies of customers arrive.").wait_for()
+        assert not trouble, "\n".join(trouble)
 
     async def test_the_page_fits_and_nothing_goes_wrong(
         self, core: Core, names: NameServer, tmp_path: Path
