@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import structlog
+from msgspec.structs import replace
 
 from kernel.contracts.base import Frozen
 from kernel.contracts.errors import Conflict
-from kernel.pipeline import approvals, confidence, demotion, levels, shadow
+from kernel.pipeline import approvals, confidence, demotion, levels, previews, shadow
 from kernel.pipeline.choosing import set_level, set_needed, set_threshold
 from kernel.pipeline.confidence import TrustBin
 from kernel.pipeline.levels import Standing
@@ -228,7 +229,13 @@ async def _waiting(ctx: Context, given: levels.Rows) -> list[Waiting]:
         ctx.tenant.id,
     )
     history = await confidence.judged(ctx) if rows else []
-    return [_one(given, history, row) for row in rows]
+    return [await _fit(ctx, _one(given, history, row)) for row in rows]
+
+
+async def _fit(ctx: Context, one: Waiting) -> Waiting:
+    """The same; not ready where its mail cannot go out as it is."""
+    told = await previews.faults(ctx, one.campaign_id) if one.ready else ""
+    return replace(one, ready=False, why=f"{previews.UNFIT} {told}") if told else one
 
 
 def _one(given: levels.Rows, history: list[confidence.Judged], row: Any) -> Waiting:

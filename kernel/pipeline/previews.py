@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from kernel.contracts.base import Frozen, new_id
 from kernel.contracts.campaigns import Campaign
 from kernel.contracts.delivery import Outgoing, Recipient, Rendered
-from kernel.contracts.errors import Conflict, NotFound
+from kernel.contracts.errors import Conflict, InvalidInput, NotFound
 from kernel.mail.lint import Finding, blocking, lint
 from kernel.pipeline import compose, features, offer_words, variant_store
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from kernel.contracts.context import Context
     from kernel.tenancy.scope import TenantScope
+
+
+UNFIT = "The mail cannot go out as it is."
 
 
 class Checked(Frozen):
@@ -71,15 +74,19 @@ async def check(ctx: Context, campaign_id: UUID, variants: Sequence[str] = ()) -
     return [await _checked(ctx, campaign_id, name) for name in names]
 
 
-async def refuse(ctx: Context, campaign_id: UUID) -> None:
-    """Raises Conflict where a variant that would go out has a finding that stops it, with all of them."""
-    found = [
+async def faults(ctx: Context, campaign_id: UUID) -> str:
+    """What stops its approval: every such finding of a variant that would go out; empty where there is none."""
+    return " ".join(
         f"{one.variant}: {finding.sentence} {finding.advice}"
         for one in await check(ctx, campaign_id)
         for finding in blocking(one.findings)
-    ]
-    if found:
-        raise Conflict("The mail cannot go out as it is.", " ".join(found))
+    )
+
+
+async def refuse(ctx: Context, campaign_id: UUID) -> None:
+    """Raises Conflict with the `faults`, where there are any."""
+    if found := await faults(ctx, campaign_id):
+        raise Conflict(UNFIT, found)
 
 
 async def _used(ctx: Context, campaign_id: UUID) -> list[str]:
@@ -98,12 +105,12 @@ async def _used(ctx: Context, campaign_id: UUID) -> list[str]:
 async def _checked(ctx: Context, campaign_id: UUID, variant: str) -> Checked:
     try:
         rendered = await preview(ctx, campaign_id, variant)
-    except Conflict as error:
+    except (Conflict, InvalidInput) as error:  # its words, or a template of the tenant's
         finding = Finding(
             severity="block",
             rule="made",
             sentence=error.message,
-            advice="Edit the words of the variant.",
+            advice=error.fix or "Edit the words of the variant.",
         )
         return Checked(variant=variant, rendered=None, findings=(finding,))
     campaign = await _campaign(ctx, campaign_id)

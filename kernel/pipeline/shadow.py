@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from uuid import UUID
 
 from kernel.contracts.base import Frozen
-from kernel.pipeline import confidence
+from kernel.pipeline import confidence, previews
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -115,6 +115,8 @@ async def write(ctx: Context, campaign: Campaign, standing: Standing) -> Shadow:
     scale = confidence.scale(await confidence.judged(ctx), campaign.campaign_type)
     value = scale.of(found["raw"])
     would_send, why = verdict(scale, value, standing.threshold)
+    if would_send and (told := await previews.faults(ctx, campaign.id)):
+        would_send, why = False, f"{previews.UNFIT} {told}"
     await ctx.db.execute(
         _INSERT,
         ctx.tenant.id,
