@@ -50,7 +50,7 @@ def named(page: str, known: Mapping[str, str], taken: Collection[str] = ()) -> F
         taken: names of slots that no link may get.
     """
     names = {source: name for name, source in reversed(list(known.items()))}
-    sources, words = dict(known), dict[str, str]()
+    sources, words, alts = dict(known), dict[str, str](), dict[str, str]()
     numbers = (name for n in range(1, len(page)) if (name := f"link_{n}") not in taken)
 
     def anchor(tag: re.Match[str]) -> str:
@@ -69,14 +69,19 @@ def named(page: str, known: Mapping[str, str], taken: Collection[str] = ()) -> F
             name = exact[1] if exact and exact[1] in known else names.get(source, "")
             name = name or names.setdefault(source, next(numbers))
             sources[name] = source
-            words[name] = words.get(name) or _words(page, tag.end())
+            said, alt = _words(page, tag.end())
+            words[name], alts[name] = words.get(name) or said, alts.get(name) or alt
             target = f"{{{{ {name} }}}}"
         return f'{tag[0][: href.start()]}href="{target}"{tag[0][href.end() :]}'
 
-    return Found(page=_ANCHOR.sub(anchor, page), sources=sources, words=words)
+    whole = _ANCHOR.sub(anchor, page)
+    told = {name: said or alts[name] for name, said in words.items()}
+    return Found(page=whole, sources=sources, words=told)
 
 
-def _words(page: str, start: int) -> str:
+def _words(page: str, start: int) -> tuple[str, str]:
+    """What a link says, and what its images say when they are off."""
     inside = page[start : start + FAR].partition("</a")[0]
-    said = _TAG.sub(" ", inside) if _TAG.sub("", inside).strip() else " ".join(_ALT.findall(inside))
-    return " ".join(html.unescape(said).split())
+    both = _TAG.sub(" ", inside), " ".join(_ALT.findall(inside))
+    said, alt = (" ".join(html.unescape(text).split()) for text in both)
+    return said, alt

@@ -71,7 +71,8 @@ def check(board: Plugboard, sources: Mapping[str, str]) -> dict[str, list[Fault]
     for name, source in sources.items():
         if name != BASE:
             owned = board.campaign_types.get(name)
-            extra = frozenset(owned.value.slots if owned else ())
+            kind = owned.value if owned else None
+            extra = frozenset((*kind.slots, *kind.page_slots) if kind else ())
             found[name] = list(_sections(name, source, usable, extra))
     return {name: faults for name, faults in found.items() if faults}
 
