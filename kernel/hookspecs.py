@@ -203,7 +203,7 @@ async def mail_links(  # type: ignore[empty-body]
     ctx: Context, batch: Sequence[Outgoing], links: Sequence[MailLinks]
 ) -> Sequence[MailLinks]:
     """The addresses in each mail, in their order: return them rewritten, to be counted when followed.
-    Those that unsubscribe are not among them.
+    Those that unsubscribe, lead to the preferences or say `rel="nofollow"` are not among them.
     """
 
 

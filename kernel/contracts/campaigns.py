@@ -64,6 +64,10 @@ class CampaignType(Frozen):
     """When several could write to one customer on a day, the lower number goes first."""
     slots: tuple[str, ...] = ()
     """Slots of its own that its plugin fills in `template_vars`."""
+    page_slots: tuple[str, ...] = ()
+    """More of them, for its template alone: words cannot hold them. Where one may be empty, the template
+    has a block of its name.
+    """
     topic: Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z_]{1,29}$")] = "offers"
     """What a customer may leave alone and still get the rest: `news`, `offers`, `recommendations`."""
     transactional: bool = False

@@ -105,13 +105,19 @@ class Rendered(Frozen):
     """
     template: str = ""
     """Digest of the frozen template this was made from."""
+    links: dict[str, str] = msgspec.field(default_factory=dict)
+    """Slot of a link -> where it leads, as it was written, with `{{ slots }}` in it and before
+    `mail_links` rewrote it. The same for all mails of a variant.
+    """
 
 
 class MailLinks(Frozen):
     """The addresses in one mail. Those that unsubscribe are not among them."""
 
     links: dict[str, str]
-    """Slot -> the final address: `link` of the button, `home_link` of the name at the top, and so on."""
+    """Slot -> the final address: `link` of the button, `home_link` of the name at the top, `link_1`,
+    `link_2`, … of the others in the page, in their order; equal addresses have one slot.
+    """
     pixel: str = ""
     """An image that tells of an open; only for those who agreed to be tracked."""
     honeypot: str = ""

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 import re
 from functools import lru_cache
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import css_inline
 import minijinja
@@ -13,10 +15,16 @@ import mjml
 from kernel.contracts.base import Frozen, digest
 from kernel.contracts.errors import InvalidInput
 
+if TYPE_CHECKING:
+    from collections.abc import Container
+
 FILLER = "&#847;&zwnj;&nbsp;" * 60
 """What follows the preheader in an inbox's list, so that no words of the page do."""
 RTL = {"ar", "he", "fa", "ur"}
+EARLY = ("button", "offer", "preferences", "logo", "no_logo")
+"""Blocks that stay or go when a template is compiled; others, when a recipient's slots are known."""
 BLOCK = re.compile(r"\[\[if (\w+)\]\](.*?)\[\[end\]\]", re.DOTALL)
+_LATE = re.compile(r"<!--\[\[if (\w+)\]\]-->(.*?)<!--\[\[end\]\]-->", re.DOTALL)
 WORD = re.compile(r"\[\[(\w+)\]\]")
 FORBIDDEN = re.compile(
     r"<\s*(script|mj-include|iframe|object|embed|applet|form|link|base|svg|input)\b|http-equiv"
@@ -101,14 +109,33 @@ def problems(source: str) -> list[str]:
     found += [f"`{slot}` is missing." for slot in REQUIRED if slot not in source]
     if len(source.encode()) > LARGEST:
         found.append(f"It is longer than {LARGEST} bytes.")
-    if "{%" in source or "{#" in source:
+    plain = html.unescape(source)  # "&#123;%" is a tag once it is compiled
+    if "{%" in plain or "{#" in plain:
         found.append("Only slots, `{{ name }}`, may stand in braces.")
     return found
 
 
 def chosen(source: str, blocks: set[str]) -> str:
-    """The source with only those `[[if name]] … [[end]]` that are in `blocks`."""
-    return BLOCK.sub(lambda m: m[2] if m[1] in blocks else "", source)
+    """The source with only those of the early `[[if name]] … [[end]]` that are in `blocks`. Of late ones
+    the ends become comments, which neither MJML nor the inliner moves.
+    """
+
+    def block(found: re.Match[str]) -> str:
+        if found[1] in EARLY:
+            return found[2] if found[1] in blocks else ""
+        return f"<!--[[if {found[1]}]]-->{found[2]}<!--[[end]]-->"
+
+    return BLOCK.sub(block, source)
+
+
+def late(page: str) -> tuple[str, ...]:
+    """Names of the late blocks in a compiled page: each is the slot whose value lets it stay."""
+    return tuple(dict.fromkeys(name for name, _ in _LATE.findall(page)))
+
+
+def staying(page: str, blocks: Container[str]) -> str:
+    """A compiled page with only those late blocks that are in `blocks`."""
+    return _LATE.sub(lambda m: m[2] if m[1] in blocks else "", page)
 
 
 @lru_cache

@@ -71,7 +71,8 @@ def check(board: Plugboard, sources: Mapping[str, str]) -> dict[str, list[Fault]
     for name, source in sources.items():
         if name != BASE:
             owned = board.campaign_types.get(name)
-            extra = frozenset(owned.value.slots if owned else ())
+            kind = owned.value if owned else None
+            extra = frozenset((*kind.slots, *kind.page_slots) if kind else ())
             found[name] = list(_sections(name, source, usable, extra))
     return {name: faults for name, faults in found.items() if faults}
 
@@ -105,10 +106,10 @@ def _scan(source: str, slots: frozenset[str], words: frozenset[str]) -> Iterator
     for hit in compiling.FORBIDDEN.finditer(plain):
         what = hit[0].strip()
         yield line(hit.start(), plain), f"`{what}` is not allowed. Remove it: mails act on nothing."
-    for mark in ("{%", "{#"):
-        for at in re.finditer(re.escape(mark), source):
+    for mark in ("{%", "{#"):  # "&#123;%" is a tag once it is compiled
+        for at in re.finditer(re.escape(mark), plain):
             text = f"`{mark}` is not allowed. Use `[[if button]] … [[end]]`; slots are `{{{{ name }}}}`."
-            yield line(at.start()), text
+            yield line(at.start(), plain), text
     for hit in HIDDEN.finditer(plain):
         yield line(hit.start(), plain), f"`{hit[0]}` is not allowed. Show it or leave it out."
     blocks = [(hit.span(), hit[1]) for hit in compiling.BLOCK.finditer(source)]
@@ -124,7 +125,7 @@ def _scan(source: str, slots: frozenset[str], words: frozenset[str]) -> Iterator
             listed = ", ".join(sorted({*slots, *WITHIN}))
             yield line(hit.start()), f"`{shown}` is no slot of this mail. There are: {listed}."
     for hit in re.finditer(r"\[\[(if )?(\w+)\]\]", source):
-        known: Iterable[str] = BLOCKS if hit[1] else (*words, "end")
+        known: Iterable[str] = (*BLOCKS, *(slots - SLOTS)) if hit[1] else (*words, "end")
         if hit[2] not in known:
             text = f"`{hit[0]}` is not known. There are: {', '.join(sorted(known))}."
             yield line(hit.start()), text

@@ -27,7 +27,7 @@ _URL = re.compile(r"https://[^\s\"'<>@\\]{4,490}")
 _DOT = re.compile(r"(?<=\w)[.。｡․](?=[^\W\d_])")
 
 _PRODUCTS = """
-SELECT sku, title, url FROM profiles_product
+SELECT sku, title, url, image_url, price, currency FROM profiles_product
 WHERE tenant_id = $1 AND sku = ANY($2::text[]) AND status = 'active' AND is_product
 """
 
@@ -44,6 +44,10 @@ class Shown(Frozen):
     title: str
     url: str
     """An https address, or empty."""
+    image_url: str = ""
+    """The same, of an image."""
+    price: str = ""
+    """What it costs now, `12.00 EUR`, or empty."""
 
 
 async def suggest(
@@ -66,7 +70,13 @@ async def suggest(
     skus = sorted({sku for some in wanted.values() for sku in some})
     rows = await ctx.db.fetch(_PRODUCTS, ctx.tenant.id, skus) if skus else []
     known = {
-        row["sku"]: Shown(sku=row["sku"], title=title, url=product_url(row["url"]))
+        row["sku"]: Shown(
+            sku=row["sku"],
+            title=title,
+            url=product_url(row["url"]),
+            image_url=product_url(row["image_url"]),
+            price=f"{row['price']} {row['currency']}" if row["price"] and row["currency"] else "",
+        )
         for row in rows
         if (title := product_title(row["title"]))
     }

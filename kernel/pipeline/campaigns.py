@@ -13,8 +13,8 @@ from kernel.contracts.base import Frozen, canonical, new_id
 from kernel.contracts.campaigns import Campaign, CampaignStatus, CampaignType
 from kernel.contracts.errors import NotFound
 from kernel.contracts.profiles import Audience
+from kernel.mail.slots import SLOT
 from kernel.pipeline import audience, frames, variants
-from kernel.pipeline.compose import SLOT
 
 if TYPE_CHECKING:
     from kernel.contracts.context import Context

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import html
 import re
-from dataclasses import dataclass
-from functools import lru_cache, partial
 from typing import TYPE_CHECKING, cast
 
 import minijinja
 import msgspec
 
-from kernel.contracts.base import digest
 from kernel.contracts.campaigns import CampaignType, Copy
-from kernel.contracts.delivery import MailLinks, MessageVars, Outgoing, Rendered, Shared
+from kernel.contracts.delivery import MailLinks, MessageVars, Outgoing
 from kernel.contracts.errors import InvalidInput
-from kernel.mail import compiling, sharing
+from kernel.mail.slots import SLOT
 from kernel.pipeline import frozen, offer_words, variant_names
 from kernel.pipeline.batch import Batch, Fate
+from kernel.pipeline.filling import CONTROL, Mail, build
 from kernel.pipeline.offer_words import OFFER_SLOTS
 from kernel.tenancy import templates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from kernel.contracts.context import Context
     from kernel.contracts.decisions import Guarded, Verdict
@@ -30,11 +27,9 @@ if TYPE_CHECKING:
     from kernel.plugboard.board import Plugboard
     from kernel.tenancy.scope import TenantScope
 
-SLOT = re.compile(r"\{\{\s*([a-z][a-z0-9_]*)\s*\}\}")
 SLOTS = ("first_name", "last_name", "shop_name", "shop_url", "sender_name", "postal_address")
 """Slots every mail has. `first_name` is "there" for those whose name is not known."""
 LAYOUT_SLOTS = ("unsubscribe_url", "footer_reason")
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]+")
 LINK = re.compile(r"//|[@\\]|\bwww\.|\w{3,}\.\w{2,}", re.IGNORECASE)
 LINKS = re.compile(r"https?://[^\s\"'<>]+|\{\{\s*shop_url\s*\}\}\S*|\{\{\s*\w+_url\s*\}\}")
 """What may be a link: an address, below the shop's, or a slot that holds one."""
@@ -135,157 +130,6 @@ def validated(copy: Copy, kind: CampaignType | None, variant: str = "") -> Copy:
 # --- rendering ------------------------------------------------------------------------------------
 
 
-@dataclass
-class Mail:
-    """One variant, ready to be filled for many customers."""
-
-    env: minijinja.Environment
-    tag: str
-    shared: Shared
-    template: str
-    button: bool
-    extras: tuple[str, ...]
-    again: Callable[[tuple[str, ...]], Mail]
-    """The same mail with other `extras`: each is shared among those that have the same."""
-
-    def links(self, values: MessageVars) -> MailLinks:
-        """The addresses this mail would hold for these slots, before anybody rewrites them."""
-        home = {"home_link": str(values.slots.get("shop_url", ""))}
-        if not self.button:
-            return MailLinks(links=home)
-        return MailLinks(links={"link": self.env.render_template("link", **values.slots), **home})
-
-    def render(self, values: MessageVars, links: MailLinks | None = None) -> Rendered:
-        """The finished mail for one customer's slots, with the addresses that `mail_links` gave back."""
-        given = links or self.links(values)
-        end = {"honeypot_url": given.honeypot, "pixel_url": given.pixel}
-        extra = {name: url for name, url in end.items() if url}
-        if tuple(extra) != self.extras:
-            return self.again(tuple(extra)).render(values, given)
-        filled = {**values.slots, **given.links, **extra}
-        slots = {name: _text(value) for name, value in filled.items()}
-        # Escaped here, since minijinja also writes "/" as an entity: right, but links look broken to
-        # scanners. Whatever is not marked so is still escaped by the environment.
-        marked = {name: minijinja.safe(html.escape(value)) for name, value in slots.items()}
-        subject = self.env.render_template("subject", **slots)
-        line = CONTROL.sub(" ", subject).strip()
-        page = self.env.render_template("mail.html", **marked)
-        text = self.env.render_template("mail.txt", **slots)
-        # A value that holds a mark would be filled twice, so that mail goes alone.
-        alone = line != subject or any(self.tag in value for value in slots.values())
-        return Rendered(
-            subject=line,
-            html=page,
-            text=text,
-            headers={name: CONTROL.sub(" ", value) for name, value in values.headers.items()},
-            slots=filled,
-            shared=None if alone else self.shared,
-            template=self.template,
-        )
-
-
-def _text(value: str | int | float | bool) -> str:
-    return value if isinstance(value, str) else str(value)
-
-
-EXTRAS = {
-    "honeypot_url": '<a href="{{ honeypot_url }}" style="display:none" aria-hidden="true" tabindex="-1"></a>',
-    "pixel_url": '<img src="{{ pixel_url }}" width="1" height="1" alt="" style="border:0">',
-}
-"""Slot -> what stands at the end of the pages that have it."""
-
-
-@lru_cache(maxsize=512)
-def _built(
-    copy: Copy, language: str, template: compiling.Template, extras: tuple[str, ...] = ()
-) -> Mail:
-    page = _fill(template.html, copy, language, as_html=True)
-    end = "".join(EXTRAS[name] for name in extras)
-    sources = {
-        "subject": _literal(copy.subject),
-        "link": _literal(copy.link),
-        "mail.html": page.replace("</body>", f"{end}</body>"),
-        "mail.txt": _fill(template.text, copy, language, as_html=False),
-    }
-    env = minijinja.Environment(
-        templates=sources,
-        auto_escape_callback=lambda name: "html" if name.endswith(".html") else None,
-        undefined_behavior="strict",
-    )
-    tag = digest([sources, template.digest])[:16]
-    used = {slot for name in sources if name != "link" for slot in SLOT.findall(sources[name])}
-    plain = {slot: sharing.mark(tag, slot, escaped=False) for slot in used}
-    safe = {slot: minijinja.safe(sharing.mark(tag, slot, escaped=True)) for slot in used}
-    shared = sharing.shared(
-        env.render_template("subject", **plain),
-        env.render_template("mail.html", **safe),
-        env.render_template("mail.txt", **plain),
-        tag,
-        used,
-    )
-    again = partial(_built, copy, language, template)
-    return Mail(env, tag, shared, template.digest, bool(copy.button), extras, again)
-
-
-def build(
-    tenant: Tenant,
-    copy: Copy,
-    language: str = variant_names.BASE,
-    kind: str = "default",
-    main: str = "",
-    flags: tuple[str, ...] = (),
-    base: str = "",
-    versions: Mapping[str, compiling.Template] | None = None,
-) -> Mail:
-    """The copy set into the template, whose own words are in `language`, once for all customers.
-
-    The words of the copy are data: everything in them but `{{ slot }}` is escaped before it becomes
-    part of the template, and slots are escaped when they are filled. Where there are frozen `versions`,
-    the mail is made of one of them, whatever the templates say today.
-    """
-    blocks = (*flags, "button") if copy.button else flags
-    template = (versions or {}).get(frozen.key(blocks)) or compiling.compiled(
-        kind,
-        main or compiling.kernel_file("default.mjml"),
-        frozen.look(tenant, language, blocks),
-        base,
-    )
-    return _built(copy, language, template)
-
-
-def _literal(text: str, as_html: bool = False) -> str:
-    """Template source that prints `text` as it stands, slots apart."""
-    pieces = SLOT.split(text)
-    for index, piece in enumerate(pieces):
-        if index % 2:
-            pieces[index] = "{{ " + piece + " }}"
-        else:
-            shown = html.escape(piece) if as_html else piece
-            pieces[index] = shown.replace("{", "{{ '{' }}") if "{" in shown else shown
-    return "".join(pieces)
-
-
-def _fill(layout: str, copy: Copy, language: str, as_html: bool) -> str:
-    paragraphs = [part.strip() for part in re.split(r"\n\s*\n", copy.body) if part.strip()]
-    if as_html:
-        body = "\n".join(
-            f'<p style="margin:0 0 16px">{_literal(part, True).replace(chr(10), "<br>")}</p>'
-            for part in paragraphs
-        )
-    else:
-        body = "\n\n".join(_literal(part) for part in paragraphs)
-    parts = {
-        "heading": _literal(copy.heading or copy.subject, as_html),
-        "preheader": _literal(copy.preheader or copy.heading, as_html),
-        "button": _literal(copy.button, as_html),
-        "body": body,
-        "subject": _literal(copy.subject, as_html),
-        "preferences": _literal(offer_words.layout(language)["preferences"], as_html),
-        "unsubscribe": _literal(offer_words.layout(language)["unsubscribe"], as_html),
-    }
-    return re.sub(r"\[\[(\w+)\]\]", lambda mark: parts.get(mark[1], mark[0]), layout)
-
-
 def base_vars(tenant: Tenant, message: Outgoing, language: str = variant_names.BASE) -> MessageVars:
     """The slots every mail has; `language` is that of the words."""
     person = message.recipient
@@ -361,7 +205,7 @@ async def render(
         main, versions = frozen.sections(ctx, kind, own), pins.get((message.campaign_id, variant))
         base = own.get(templates.BASE, "")
         mail = build(ctx.tenant, copy, spoken[variant], kind, main, flags, base, versions)
-        ready.append((mail, filled))
+        ready.append((mail.suited(filled), filled))
     # A slot that nobody filled shows when the links are made, too.
     whole: list[tuple[Outgoing, Mail, MessageVars, MailLinks] | str] = []
     for message, one in zip(messages, ready, strict=True):
@@ -370,8 +214,8 @@ async def render(
             continue
         try:
             whole.append((message, *one, one[0].links(one[1])))
-        except minijinja.TemplateError as error:
-            whole.append(f"The mail could not be made: {error.message}.")
+        except KeyError as error:
+            whole.append(f"The mail could not be made: nothing fills the slot `{error.args[0]}`.")
     found = [one for one in whole if not isinstance(one, str)]
     links = iter(
         await scope.core.board.chain(

@@ -9,6 +9,7 @@ from kernel.contracts.campaigns import Campaign
 from kernel.contracts.delivery import Outgoing, Recipient, Rendered
 from kernel.contracts.errors import Conflict, InvalidInput, NotFound
 from kernel.mail.lint import Finding, blocking, lint
+from kernel.mail.slots import filled
 from kernel.pipeline import compose, features, offer_words, variant_store
 
 if TYPE_CHECKING:
@@ -114,9 +115,6 @@ async def _checked(ctx: Context, campaign_id: UUID, variant: str) -> Checked:
         )
         return Checked(variant=variant, rendered=None, findings=(finding,))
     campaign = await _campaign(ctx, campaign_id)
-    copy = (await variant_store.copies(ctx, campaign_id))[variant]
-    # Where the button leads, before it was rewritten to be counted.
-    link = compose.SLOT.sub(lambda m: str(rendered.slots.get(m[1], "")), copy.link)
     core = cast("TenantScope", ctx).core
     owned = core.board.campaign_types.get(campaign.campaign_type)
     host = ctx.tenant.sender.link_host
@@ -128,7 +126,7 @@ async def _checked(ctx: Context, campaign_id: UUID, variant: str) -> Checked:
             for url in (core.links.base_url.rstrip("/"), host and f"https://{host}")
             if url
         ],
-        links=[link] if copy.button else [],
+        links=[filled(url, rendered.slots) for url in rendered.links.values()],
         transactional=bool(owned and owned.value.transactional),
     )
     return Checked(variant=variant, rendered=rendered, findings=tuple(found))

@@ -14,8 +14,9 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING
 
+from kernel.mail.slots import SLOT
 from kernel.pipeline import wordlists
-from kernel.pipeline.compose import SLOT, SLOTS, check_copy
+from kernel.pipeline.compose import SLOTS, check_copy
 from kernel.pipeline.offer_words import OFFER_SLOTS
 
 if TYPE_CHECKING:

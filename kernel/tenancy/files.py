@@ -94,15 +94,33 @@ class Configuration(Frozen):
     tenants: dict[str, Shop]
 
 
+class Hosts(Frozen):
+    """Names that a shop cannot have for its links, whatever the files say."""
+
+    own: str = ""
+    """Of this installation."""
+    tenants: dict[str, str] = msgspec.field(default_factory=dict)
+    """Host -> the tenant that has it in the database."""
+
+
 def load(
-    folder: Path, board: Plugboard, check: templates.Check = templates.unchecked
+    folder: Path,
+    board: Plugboard,
+    check: templates.Check = templates.unchecked,
+    taken: Hosts = Hosts(),  # noqa: B008 - frozen
 ) -> Configuration:
-    """Every reseller and tenant under `folder`, all of it valid; `check` is for their templates.
+    """Every reseller and tenant under `folder`, all of it valid.
+
+    Args:
+        folder: `tenants/`.
+        board: whose plugins and settings there are.
+        check: says what is wrong with templates.
+        taken: hosts that are in use.
 
     Raises:
         InvalidConfig: every problem of every file, each with file, line and fix.
     """
-    found, problems = read(folder, board, check)
+    found, problems = read(folder, board, check, taken)
     if problems:
         raise InvalidConfig(
             f"The files under {folder} are not valid; nothing was changed.",
@@ -113,7 +131,10 @@ def load(
 
 
 def read(
-    folder: Path, board: Plugboard, check: templates.Check = templates.unchecked
+    folder: Path,
+    board: Plugboard,
+    check: templates.Check = templates.unchecked,
+    taken: Hosts = Hosts(),  # noqa: B008 - frozen
 ) -> tuple[Configuration, list[Problem]]:
     """What is valid under `folder`, and what is not."""
     if not folder.is_dir():
@@ -124,7 +145,9 @@ def read(
     resellers: dict[str, ResellerFile] = {}
     tenants: dict[str, Shop] = {}
     homes: dict[str, str] = {}
-    hosts: dict[str, str] = {}
+    listed = {shop.name for home in _folders(folder) for shop in _folders(home)}
+    # What another shop of the files has in the database, its file may give away.
+    hosts = {host: tenant for host, tenant in taken.tenants.items() if tenant not in listed}
     problems: list[Problem] = []
     for home in _folders(folder):
         path = home / "reseller.toml"
@@ -159,12 +182,24 @@ def read(
             if not faults:
                 file = msgspec.convert(raw.data, TenantFile)
                 tenants[shop.name] = Shop(reseller_id=home.name, file=file, templates=shared | own)
-                host = file.sender.link_host
-                if host and (other := hosts.setdefault(host, shop.name)) != shop.name:
-                    text = f"`{host}` is already the host of `{other}`. Each shop needs its own."
-                    faults = [Fault(path="sender.link_host", message=text)]
-                    problems += raw.problems(faults)
+                problems += raw.problems(_host_faults(file.sender, shop.name, hosts, taken.own))
     return Configuration(resellers=resellers, tenants=tenants), problems
+
+
+def _host_faults(sender: Sender, tenant: str, hosts: dict[str, str], own: str) -> list[Fault]:
+    """What is wrong with the host for links; it joins `hosts`."""
+    host, domain = sender.link_host, sender.email.rpartition("@")[2]
+    free = "links" if host == f"mail.{domain}" else "mail"
+    fix = f"Name one that only this shop has, such as `{free}.{domain}`, and point it here."
+    if not host:
+        return []
+    if host == own:
+        text = f"`{host}` is the address of this installation itself (MAILWRIGHT_BASE_URL)"
+    elif (other := hosts.setdefault(host, tenant)) != tenant:
+        text = f"`{host}` is already the host of `{other}`"
+    else:
+        return []
+    return [Fault(path="sender.link_host", message=text, fix=fix)]
 
 
 def _folders(folder: Path) -> list[Path]:

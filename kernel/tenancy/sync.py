@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from kernel.contracts.base import canonical
 from kernel.contracts.errors import NotFound
 from kernel.db.uow import APP_ROLE, SYSTEM_ROLE, UnitOfWork
 from kernel.tenancy import templates
 from kernel.tenancy.difference import APPLIED, Change, Plan, State, compare, read_state, wanted
-from kernel.tenancy.files import Configuration, Shop, load
+from kernel.tenancy.files import Configuration, Hosts, Shop, load
 from kernel.tenancy.scope import TenantScope, load_tenant
 from kernel.tenancy.switches import SAVE_PLUGIN, tell
 
@@ -56,9 +57,9 @@ async def plan(core: Core, folder: Path, check: templates.Check = templates.unch
     Raises:
         InvalidConfig: the files are not valid, with every problem.
     """
-    config = load(folder, core.board, check)
     async with core.system_scope("tenants plan") as unit:
         state = await read_state(unit)
+    config = load(folder, core.board, check, _taken(core, state))
     return Plan(changes=tuple(compare(config, state, core.board)))
 
 
@@ -72,10 +73,10 @@ async def apply(
     Raises:
         InvalidConfig: the files are not valid; nothing was changed.
     """
-    config = load(folder, core.board, check)
     async with core.system_scope("tenants apply") as unit:
         await unit.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         state = await read_state(unit)
+        config = load(folder, core.board, check, _taken(core, state))
         found = Plan(changes=tuple(compare(config, state, core.board)))
         by_owner: dict[tuple[str, str], list[Change]] = {}
         for change in found.pending:
@@ -97,6 +98,12 @@ async def apply(
             if tenant:
                 await _tell_switched(core, unit, tenant, actor, config, state)
     return found
+
+
+def _taken(core: Core, state: State) -> Hosts:
+    fields = state.tenants.items()
+    tenants = {host: tenant for tenant, known in fields if (host := known["sender.link_host"])}
+    return Hosts(own=urlsplit(core.links.base_url).hostname or "", tenants=tenants)
 
 
 async def _save_tenant(

@@ -99,7 +99,7 @@ def frame_of(shop: Shop, rendered: Rendered, link: str) -> Frame:
         key = (shop, shared.key)
         frame = _frames.get(key)
         if frame is None:
-            frame = _shared(shop, shared)
+            frame = _shared(shop, shared, written(rendered))
             _frames[key] = frame
             if len(_frames) > KEPT:
                 _frames.popitem(last=False)
@@ -112,7 +112,7 @@ def frame_of(shop: Shop, rendered: Rendered, link: str) -> Frame:
         return Frame(fault, NOTHING, pixel)
     values = sorted(map(str, rendered.slots.values()), key=len, reverse=True)
     both = [way for value in values if len(value) > 2 for way in {value, html.escape(value)}]
-    return Frame(fault, read(shop, *(bare(text, both) for text in texts)), pixel)
+    return Frame(fault, read(shop, *(bare(text, both) for text in texts), written(rendered)), pixel)
 
 
 def same(frame: Frame, rendered: Rendered) -> bool:
@@ -133,7 +133,7 @@ def same(frame: Frame, rendered: Rendered) -> bool:
     return True
 
 
-def _shared(shop: Shop, shared: Shared) -> Frame:
+def _shared(shop: Shop, shared: Shared, links: tuple[str, ...]) -> Frame:
     texts = (shared.subject, shared.html, shared.text)
     by_slot = {value: mark for mark, value in shared.marks.items()}
     link = by_slot.get(("unsubscribe_url", True), ""), by_slot.get(("unsubscribe_url", False), "")
@@ -144,20 +144,27 @@ def _shared(shop: Shop, shared: Shared) -> Frame:
         parts = tuple(tuple(pattern.split(text)) for text in texts)
     else:
         parts = tuple((text,) for text in texts)
-    said = read(shop, *(bare(text, shared.marks) for text in texts))
+    said = read(shop, *(bare(text, shared.marks) for text in texts), links)
     fault = missing(shared.html, shared.text, link, address)
     marks = tuple((mark, slot, escaped) for mark, (slot, escaped) in shared.marks.items())
     return Frame(fault, said, html_words.has_pixel(shared.html), parts, marks)
 
 
+def written(rendered: Rendered) -> tuple[str, ...]:
+    """Where the links of the template lead, as it says; the button's is the words' own."""
+    return tuple(url for slot, url in rendered.links.items() if slot != "link")
+
+
 @lru_cache(maxsize=KEPT)
-def read(shop: Shop, subject: str, page: str, text: str) -> Said:
-    """What the words say, a word standing for each value. Links to us and to the shop are no claims."""
+def read(shop: Shop, subject: str, page: str, text: str, links: tuple[str, ...] = ()) -> Said:
+    """What the words say, a word standing for each value. Links to us and to the shop are no claims;
+    `links` are those that became values.
+    """
     words = html_words.words(page)
     found = [*claims.in_subject(subject), *claims.in_body(words), *claims.in_body(text)]
     found += [
         Claim("claims", "link", url)
-        for url in html_words.links(page)
+        for url in (*html_words.links(page), *links)
         if url.lower().startswith(("http:", "https:", "//"))
     ]
     low = claims.plain(f"{subject}\n{words}\n{text}")

@@ -138,8 +138,13 @@ def claim(frame: Frame, rendered: Rendered) -> tuple[str, str] | None:
     """Washington CEMA, UWG s. 5, UCPD Art. 6: what is claimed stands in a slot. Where no slots are known,
     the frame has no claims.
     """
+    if not frame.said.claims:
+        return None
+    # What a template wrote bears nothing out, though it fills a slot.
+    template = rendered.links.keys() - {"link"}
+    slots = {name: value for name, value in rendered.slots.items() if name not in template}
     for one in frame.said.claims:
-        if not claims.backed(one, rendered.slots):
+        if not claims.backed(one, slots):
             return one.rule, claims.sentence(one)
     return None
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
     from kernel.sdk import Context, Shown
 
+CARD = ("", "_url", "_image", "_price")
+"""Of `product_1` and on: title, address, image, price."""
 RECOMMEND = CampaignType(
     name="recommend",
     title="Selection",
@@ -41,6 +43,7 @@ RECOMMEND = CampaignType(
     confidence=0.65,
     priority=70,
     slots=("products", "product_title", "product_url"),
+    page_slots=tuple(f"product_{n}{of}" for n in range(1, MOST + 1) for of in CARD),
     send_within_days=5.0,
 )
 NOTHING = Verdict(
@@ -61,10 +64,17 @@ async def selections(ctx: Context, customer_ids: Sequence[int]) -> dict[int, lis
 
 
 def slots(products: Sequence[Shown], shop_url: str) -> dict[str, str]:
-    """The titles on one line, the first of them, and its address or the shop's."""
+    """For the words: the titles on one line, the first of them, and its address or the shop's. For the
+    page: each product's card, empty where there are fewer.
+    """
     titles = [one.title for one in products] or [ANY]
     url = next((one.url for one in products[:1] if one.url), "")
+    cards = dict.fromkeys(RECOMMEND.page_slots, "")
+    for number, one in enumerate(products[:MOST], start=1):
+        card = (one.title, one.url or shop_url, one.image_url, one.price)
+        cards |= {f"product_{number}{of}": text for of, text in zip(CARD, card, strict=True)}
     return {
+        **cards,
         "products": BETWEEN.join(titles),
         "product_title": titles[0],
         "product_url": url or shop_url,

@@ -2,11 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+import re
+from collections.abc import Collection, Mapping
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
 
 LONGEST = 2000
 SAFE = "/#%[]=:;$&()+,!?*@'~"
+_LEGAL = re.compile(
+    r"/(?:[a-z]{2}(?:-[a-z]{2})?/)?(?:policies/[\w-]+|(?:pages/)?(?:imprint|impressum|legal(?:-notice)?"
+    r"|mentions-l[eé]gales|privacy(?:-policy|-notice)?|datenschutz\w*|(?:politique-de-)?confidentialit[eé]"
+    r"|terms(?:-of-service|-and-conditions)?|agb|cgv|widerruf\w*|retractation)(?:\.html?)?)/?",
+    re.IGNORECASE,
+)
+"""Paths of the pages that the law asks for: Shopify's own, and the usual names in our three languages."""
+
+
+def left_alone(url: str, ours: Collection[str]) -> bool:
+    """Whether a link stays as it is: it leads to one of `ours` (hosts, with their port), or to a shop's
+    imprint, privacy policy or terms, whose readers are nobody's to count.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return True
+    return parts.netloc.lower() in ours or bool(_LEGAL.fullmatch(unquote(parts.path)))
 
 
 def destination(url: str, utm: Mapping[str, str]) -> str | None:

@@ -6,10 +6,11 @@ import hashlib
 from collections import OrderedDict
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from kernel.sdk import MailLinks, public_url
 from plugins.tracking import tokens
-from plugins.tracking.addresses import destination
+from plugins.tracking.addresses import destination, left_alone
 from plugins.tracking.manifest import TrackingSettings
 
 if TYPE_CHECKING:
@@ -60,10 +61,8 @@ async def rewrite(
 ) -> Sequence[MailLinks]:
     """The links of each mail, in order: with utm_ parameters, and counted where that is allowed."""
     settings = ctx.settings(TrackingSettings)
-    ours = (
-        public_url(ctx, "tracking", "").removesuffix("tracking/"),
-        public_url(ctx, "tracking", "c/").removesuffix("c/"),
-    )
+    # With a host of their own, short paths are there, and the others where they always were.
+    ours = {urlsplit(public_url(ctx, "tracking", path)).netloc.lower() for path in ("", "c/")}
     finals: dict[tuple[str, str, str], str | None] = {}
 
     def final(message: Outgoing, url: str) -> str | None:
@@ -75,7 +74,7 @@ async def rewrite(
                 "utm_campaign": message.campaign_type,
                 "utm_content": message.variant,
             }
-            keep = url.startswith(ours)
+            keep = left_alone(url, ours)
             finals[key] = None if keep else destination(url, utm if settings.utm else {})
         return finals[key]
 
@@ -96,15 +95,15 @@ async def rewrite(
             done.append(one)
             continue
         count = counted(settings, message)
-        rewritten = {}
-        for slot, url in one.links.items():
+        led = {}
+        for url in set(one.links.values()):
             to = final(message, url)
             known = ids.get(to) if count and to else None
-            rewritten[slot] = address(ctx, message, known) if known else to or url
+            led[url] = address(ctx, message, known) if known else to or url
         consent = message.recipient.tracking_consent == "granted"
         done.append(
             MailLinks(
-                links=rewritten,
+                links={slot: led[url] for slot, url in one.links.items()},
                 pixel=public_url(ctx, "tracking", f"o/{tokens.opening(ctx, message.id)}")
                 if consent
                 else one.pixel,

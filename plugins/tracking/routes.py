@@ -16,6 +16,7 @@ from litestar.response import Template
 
 from kernel.sdk import Context, Formats
 from plugins.tracking import pages, repo, tokens
+from plugins.tracking.gone import ALONE, page
 from plugins.tracking.hits import Raw, recorder
 from plugins.tracking.scanners import agent_of
 
@@ -23,11 +24,6 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 GIF = base64.b64decode("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7")
-ALONE = {
-    "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex, nofollow",
-}
 
 
 @route("/c/{token:str}", http_method=[HttpMethod.GET, HttpMethod.HEAD], status_code=302)
@@ -36,7 +32,7 @@ async def follow(ctx: Context, request: Request[Any, Any, Any], token: str) -> R
     found = tokens.read_click(ctx, token)
     url = await repo.url_of(ctx, found[1]) if found else None
     if found is None or url is None:
-        return gone(ctx)
+        return _gone(request)
     _note(ctx, request, "click", *found)
     return Response(b"", status_code=302, headers={**ALONE, "Location": url})
 
@@ -46,7 +42,7 @@ async def image(ctx: Context, request: Request[Any, Any, Any], name: str) -> Res
     """`GET /o/<message>.<mac>.gif`: one transparent pixel."""
     message_id = tokens.read_open(ctx, name)
     if message_id is None:
-        return gone(ctx)
+        return _gone(request)
     _note(ctx, request, "open", message_id, tokens.PIXEL)
     return Response(GIF, media_type="image/gif", headers=ALONE)
 
@@ -58,12 +54,8 @@ async def overview(ctx: Context) -> Template:
     return Template("tracking/overview.html", context=context)
 
 
-def gone(ctx: Context) -> Template:
-    """The page for a link that is none of ours."""
-    context = {"shop": ctx.tenant.brand.name or ctx.tenant.name, "home": repo.home(ctx)}
-    policy = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    headers = {**ALONE, "Content-Security-Policy": policy}
-    return Template("tracking/gone.html", context=context, status_code=404, headers=headers)
+def _gone(request: Request[Any, Any, Any]) -> Template:
+    return page(request.headers.get("accept-language", ""))
 
 
 def _note(

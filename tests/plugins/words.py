@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from kernel.pipeline.compose import SLOT, check_copy
+from kernel.mail.slots import SLOT
+from kernel.pipeline.compose import check_copy
 
 if TYPE_CHECKING:
     from kernel.contracts.campaigns import CampaignType

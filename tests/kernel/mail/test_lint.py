@@ -8,7 +8,7 @@ import pytest
 from kernel.contracts.campaigns import Copy
 from kernel.contracts.delivery import MessageVars, Rendered
 from kernel.mail.lint import CLIPPED, LARGE, addresses, blocking, link_fault, lint
-from kernel.pipeline import compose
+from kernel.pipeline import filling
 from tests.kernel.mail.test_sharing import SHOP, slots
 
 WORDS = "Dear {{ first_name }},\n\nwe have put together what is new on our shelves, and chose it with care."
@@ -21,7 +21,7 @@ def mail(**words: str) -> Rendered:
         "button": "Look",
         **words,
     }
-    return compose.build(SHOP, Copy(**given)).render(MessageVars(slots=slots("Ada")))
+    return filling.build(SHOP, Copy(**given)).render(MessageVars(slots=slots("Ada")))
 
 
 def rules(made: Rendered, address: str = SHOP.postal_address) -> dict[str, str]:

@@ -14,7 +14,7 @@ from kernel.contracts.errors import InvalidInput
 from kernel.contracts.tenancy import Sender, Tenant
 from kernel.mail import compiling
 from kernel.mail.sharing import substitutions
-from kernel.pipeline import compose
+from kernel.pipeline import filling
 
 AT = datetime(2026, 11, 24, tzinfo=UTC)
 SHOP = Tenant(
@@ -24,7 +24,7 @@ SHOP = Tenant(
 COPY = Copy(
     subject="Hello {{ first_name }}", body="Dear {{ first_name }},\n\n{see} <this>", button="Go"
 )
-MAIL = compose.build(SHOP, COPY)
+MAIL = filling.build(SHOP, COPY)
 
 
 def slots(name: str) -> dict[str, str | int | float | bool]:

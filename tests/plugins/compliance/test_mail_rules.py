@@ -126,6 +126,34 @@ async def test_links_lead_to_us_or_to_the_shop(alpha: TenantScope) -> None:
     )
 
 
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("counted", [True, False])
+async def test_links_of_a_template_are_judged_as_it_wrote_them(
+    alpha: TenantScope, shared: bool, counted: bool
+) -> None:
+    """Rewritten or not, they fill slots: those bear nothing out."""
+    shop = alpha.tenant.sender.email.partition("@")[2]
+    for wrote, rule in (
+        ("https://evil.example.net/", "claims"),
+        (f"https://{shop}.evil.example.net/{{{{ first_name }}}}", "claims"),
+        (f"https://{shop}/new", ""),
+        ("{{ product_url }}", ""),
+    ):
+        to = "http://mail.test/t/alpha/tracking/c/x" if counted else wrote
+        message = mail(
+            alpha,
+            await outgoing(alpha),
+            end='<a href="{{ link_1 }}">here</a>',
+            shared=shared,
+            link_1=to,
+            product_url="https://elsewhere.example.net/",
+        )
+        made = msgspec.structs.replace(message.rendered, links={"link_1": wrote})
+        verdict = judge(alpha, msgspec.structs.replace(message, rendered=made))
+        assert verdict.rule == (f"compliance.{rule}" if rule else ""), (wrote, verdict)
+        frame._frames.clear()
+
+
 async def test_nothing_is_held_against_values_that_nobody_knows(alpha: TenantScope) -> None:
     message = mail(alpha, await outgoing(alpha), subject="20 % off, last chance")
     assert message.rendered is not None

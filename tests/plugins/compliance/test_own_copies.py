@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kernel.pipeline.compose import SLOT
+from kernel.mail.slots import SLOT
 from kernel.sdk import Copy
 from plugins.compliance import claims
 from plugins.compliance.claim_words import PROMOTION, SENSITIVE, matches

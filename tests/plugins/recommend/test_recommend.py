@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,9 +12,10 @@ import pytest
 from kernel.contracts.base import canonical
 from kernel.contracts.delivery import MessageVars
 from kernel.contracts.events import MessagesAccepted
+from kernel.sdk import Shown
 from kernel.testing.messages import add_campaign, add_messages, rendered
 from kernel.testing.seed import add_customers
-from plugins.recommend.campaign import RECOMMEND, SHOWCASE
+from plugins.recommend.campaign import RECOMMEND, SHOWCASE, selections, slots
 from plugins.recommend.due import DUE, recompute
 from tests.plugins import whole, words
 from tests.plugins.affinity.stored import shop
@@ -100,6 +103,65 @@ async def test_titles_are_escaped_and_stand_in_one_line(core: Core) -> None:
         assert mail.rendered is not None
         assert "Oolong <b>tea</b> · Tea pot" in mail.rendered.text
         assert "Oolong &lt;b&gt;tea&lt;/b&gt;" in mail.rendered.html
+
+
+async def test_up_to_three_cards_each_with_a_link_of_its_own(core: Core) -> None:
+    ids = await shop(core)
+    async with core.tenant_scope("alpha") as ctx:
+        await ctx.db.execute(
+            """UPDATE profiles_product SET url = 'https://shop.example/p/' || sku,
+                 image_url = 'https://cdn.example/' || sku || '.jpg' WHERE sku <> 'pot'"""
+        )
+        batch = await add_messages(ctx, await add_campaign(ctx, "recommend"), [ids["ada"]])
+        products = (await selections(ctx, [ids["ada"]]))[ids["ada"]]
+        [mail] = await rendered(ctx, batch, "friendly")
+    assert mail.rendered is not None and len(products) >= 2
+    page, text = mail.rendered.html, mail.rendered.text
+    for one in products:
+        shown = html.escape(one.title)
+        [link] = set(re.findall(rf'<a href="([^"]*)"[^>]*>{re.escape(shown)}</a>', page))
+        assert "/tracking/c/" in link and f"{one.title}: {link}\n" in text
+        assert (f'src="https://cdn.example/{one.sku}.jpg"' in page) == (one.sku != "pot")
+        if one.sku != "pot":
+            assert f'<a href="{link}" target="_blank"' in page
+    assert page.count("12.00 EUR") == len(products)
+    assert page.count("https://cdn.example/") == sum(one.sku != "pot" for one in products)
+    assert "[[" not in page
+
+
+def shown(*products: Shown) -> dict[str, str]:
+    return {
+        name: text
+        for name, text in slots(products, "https://shop.example/").items()
+        if name in RECOMMEND.page_slots and text
+    }
+
+
+def test_fewer_products_are_fewer_cards_and_a_catalogue_is_not_trusted() -> None:
+    assert shown() == {}
+    assert shown(Shown(sku="a", title="A", url="")) == {
+        "product_1": "A",
+        "product_1_url": "https://shop.example/",
+    }
+    many = [Shown(sku=str(n), title=str(n), url="") for n in range(5)]
+    assert len(shown(*many)) == 6
+
+
+async def test_images_and_prices_that_cannot_be_shown_are_left_out(core: Core) -> None:
+    ids = await shop(core)
+    async with core.tenant_scope("alpha") as ctx:
+        for image, price in (
+            ("http://cdn.example/a.jpg", "0"),
+            ("javascript:x", None),
+            ('https://a.example/"onload="x', "0"),
+        ):
+            await ctx.db.execute(
+                "UPDATE profiles_product SET image_url = $1, price = $2::text::numeric",
+                image,
+                price,
+            )
+            for one in (await selections(ctx, [ids["ada"]]))[ids["ada"]]:
+                assert (one.image_url, one.price) == ("", "")
 
 
 async def test_what_was_shown_is_noted(core: Core) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -145,9 +148,37 @@ async def test_forged_and_foreign_links_are_a_page(core: Core, web: httpx.AsyncC
     for forged in (token[:-1], other, unknown, "x", "https:%2F%2Fevil.example", "." * 99):
         answer = await web.get(f"{base}/{forged}")
         assert answer.status_code == 404 and "location" not in answer.headers
-    answer = await web.get(made.links["link"].replace("/alpha/", "/bravo/"))
-    assert answer.status_code == 404
+    for path in ("/bravo/tracking/c/", "/bravo/tracking/o/"):
+        there = made.links["link"].replace("/alpha/tracking/c/", path)
+        assert (await web.get(there, headers={"accept": "text/html"})).status_code == 404
     assert await content(core, HITS) == []
+
+
+@pytest.mark.parametrize(
+    ("accepts", "language", "heading"),
+    [
+        ("fr-CH, fr;q=0.9, en;q=0.8", "fr", "Ce lien ne fonctionne pas"),
+        ("it,de;q=0.5", "de", "Dieser Link geht nicht"),
+        ("frr,deu", "en", "This link does not work"),
+        ("<script>,;q=\x0b", "en", "This link does not work"),
+        ("", "en", "This link does not work"),
+    ],
+)
+async def test_the_page_for_other_links_is_the_readers_and_nobodys(
+    core: Core, web: httpx.AsyncClient, accepts: str, language: str, heading: str
+) -> None:
+    _, made = await mail(core)
+    headers = {"accept": "text/html", "accept-language": accepts}
+    answer = await web.get(made.links["link"] + "x", headers=headers)
+    assert answer.status_code == 404
+    assert f'<html lang="{language}">' in answer.text and f"<h1>{heading}</h1>" in answer.text
+    async with core.tenant_scope("alpha") as ctx:
+        for name in (ctx.tenant.name, ctx.tenant.brand.name, "Mailwright"):
+            assert not name or name not in answer.text
+    [style] = re.findall(r"<style>(.*?)</style>", answer.text, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    assert f"style-src 'sha256-{digest}'" in answer.headers["content-security-policy"]
+    assert '<link rel="stylesheet"' not in answer.text and "<script" not in answer.text
 
 
 @pytest.mark.parametrize("consent", ["unknown", "granted", "denied"])
