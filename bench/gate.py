@@ -101,9 +101,9 @@ async def main() -> None:
 
 
 def _key(ctx: Any) -> str:
-    from kernel.profiles.suppression import key_id
+    from kernel.profiles.suppression import key_ids
 
-    return key_id(ctx)
+    return key_ids(ctx)[0]
 
 
 if __name__ == "__main__":

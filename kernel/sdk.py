@@ -148,7 +148,8 @@ from kernel.profiles.traits import traits_of, write_trait_frame, write_traits
 from kernel.runtime.engine import Engine, open_engine
 from kernel.tenancy.audit import record as record_audit
 from kernel.tenancy.health import tell as tell_health
-from kernel.tenancy.links import is_ours, public_url, seal, sign, verify
+from kernel.tenancy.keys import decrypt, encrypt, seal, seals
+from kernel.tenancy.links import is_ours, public_url, sign, verify
 from kernel.tenancy.repository import TenantRepository
 from kernel.tenancy.switches import set_clock
 from kernel.web import charts
@@ -283,8 +284,10 @@ __all__ = [
     "create_customers",
     "customer",
     "customers_page",
+    "decrypt",
     "digest",
     "emit",
+    "encrypt",
     "enqueue",
     "explore",
     "explores",
@@ -320,6 +323,7 @@ __all__ = [
     "record_outcomes",
     "reliability",
     "seal",
+    "seals",
     "sender_statistics",
     "set_clock",
     "set_consent",

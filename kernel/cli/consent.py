@@ -78,7 +78,8 @@ async def _verify(core: Core, tenant: str, against: Path | None) -> Report:
         if export and not genuine(ctx, export[0]):
             raise InvalidInput(
                 f"{against} was not signed by this installation for {tenant}.",
-                "Give an export of this tenant; if MAILWRIGHT_SECRET was changed, set it back.",
+                "Give an export of this tenant; if MAILWRIGHT_SECRET was changed since, add the former "
+                "one to MAILWRIGHT_OLD_SECRETS.",
             )
         report = await verify(ctx, export, progress)
     if report.entries:
@@ -103,6 +104,8 @@ def _tell(tenant: str, report: Report) -> int:
         click.echo(f"row {finding.seq:,}: {finding.problem}")
     if report.more:
         click.echo(f"and {report.more:,} more")
+    for note in report.notes:
+        click.echo(f"note: {note}")
     if report.sound:
         signed = f", agrees with signed heads: {report.anchors:,}" if report.anchors else ""
         click.echo(f"{tenant}: {report.entries:,} entries, unbroken{signed}")

@@ -46,6 +46,12 @@ class Manifest(Frozen):
     """Dotted path of the module that holds its Piccolo APP_CONFIG."""
     personal_data: bool = False
     """True: it stores personal data, so it must answer export_customer and erase_customer."""
+    encrypted: dict[Annotated[str, msgspec.Meta(pattern=r"^[a-z0-9_]+\.[a-z0-9_]+$")], str] = (
+        msgspec.field(default_factory=dict)
+    )
+    """Columns filled by `kernel.sdk.encrypt`, as `<table>.<column>`, each with the purpose it was given:
+    `mailwright keys rotate` encrypts them anew.
+    """
     docs: str = ""
 
 

@@ -80,7 +80,7 @@ def _facts(plugin: Plugin) -> Iterator[str]:
             yield f"it works with kernel.sdk {manifest.api}, and this is {version}"
     except InvalidSpecifier:
         yield f"api {manifest.api!r} is no range of versions: write for example `>=1.0,<2`"
-    for table in manifest.tables:
+    for table in (*manifest.tables, *manifest.encrypted):
         if not table.startswith(f"{plugin.name}_"):
             yield f"its table `{table}` must be named `{plugin.name}_…`"
     if manifest.tables and not manifest.piccolo_app:

@@ -5,7 +5,7 @@ Whoever is superuser of the database can rewrite a whole chain, but not what was
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -14,14 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from kernel.contracts.base import Frozen, canonical
 from kernel.contracts.errors import InvalidInput
 from kernel.profiles import consent_chain as chain
-from kernel.tenancy.links import derive
+from kernel.tenancy.keys import derive, secrets
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
     from pathlib import Path
 
     from kernel.contracts.context import Context
-    from kernel.tenancy.scope import TenantScope
 
 FORMAT = "mailwright-consent-1"
 PAGE = 5000
@@ -56,8 +55,9 @@ def public_key(secret: str) -> str:
 
 
 def genuine(ctx: Context, anchor: Anchor) -> bool:
-    """Whether this installation signed it, for this tenant."""
-    return anchor.tenant == ctx.tenant.id and signed_by(anchor, public_key(_secret(ctx)))
+    """Whether this installation signed it, for this tenant, now or under a former secret."""
+    ours = (signed_by(anchor, public_key(secret)) for secret in secrets(ctx))
+    return anchor.tenant == ctx.tenant.id and any(ours)
 
 
 def signed_by(anchor: Anchor, key: str) -> bool:
@@ -155,7 +155,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 def _sign(ctx: Context, seq: int, head_hash: bytes) -> Anchor:
-    secret = _secret(ctx)
+    secret = secrets(ctx)[0]
     made = Anchor(
         format=FORMAT,
         tenant=ctx.tenant.id,
@@ -170,7 +170,3 @@ def _sign(ctx: Context, seq: int, head_hash: bytes) -> Anchor:
 
 def _key(secret: str) -> Ed25519PrivateKey:
     return Ed25519PrivateKey.from_private_bytes(derive(secret, "consent/anchor"))
-
-
-def _secret(ctx: Context) -> str:
-    return cast("TenantScope", ctx).core.links.secret

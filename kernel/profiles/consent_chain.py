@@ -9,14 +9,13 @@ import hashlib
 import hmac
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import UUID
 
-from kernel.tenancy.links import derive
+from kernel.tenancy import keys
 
 if TYPE_CHECKING:
     from kernel.contracts.context import Context
-    from kernel.tenancy.scope import TenantScope
 
 KEY_ID_BYTES = 4
 MAC_BYTES = 16
@@ -40,7 +39,7 @@ class Fields(NamedTuple):
 
 
 class Secrets(NamedTuple):
-    """Keys of one tenant, derived from the installation's secret."""
+    """Keys of one tenant, derived from one secret of the installation."""
 
     key_id: bytes
     """Names the secret, so that a change of it is not taken for tampering."""
@@ -48,13 +47,15 @@ class Secrets(NamedTuple):
     wrap: bytes
 
 
-def secrets(ctx: Context) -> Secrets:
-    """The tenant's keys."""
-    secret, tenant = cast("TenantScope", ctx).core.links.secret, ctx.tenant.id
-    return Secrets(
-        key_id=derive(secret, f"consent/id/{tenant}")[:KEY_ID_BYTES],
-        seal=derive(secret, f"consent/seal/{tenant}"),
-        wrap=derive(secret, f"consent/wrap/{tenant}"),
+def ring(ctx: Context) -> tuple[Secrets, ...]:
+    """The tenant's keys: under the current secret, which new entries are sealed with, then under the
+    old ones.
+    """
+    tenant = ctx.tenant.id
+    purposes = (keys.keys(ctx, f"consent/{name}/{tenant}") for name in ("id", "seal", "wrap"))
+    return tuple(
+        Secrets(key_id[:KEY_ID_BYTES], seal, wrap)
+        for key_id, seal, wrap in zip(*purposes, strict=True)
     )
 
 
@@ -84,9 +85,9 @@ def chained(tenant: str, prev_hash: bytes, fields: Fields, evidence_hash: bytes)
     return hashlib.sha256(prev_hash + body(tenant, fields) + evidence_hash).digest()
 
 
-def mac(keys: Secrets, entry_hash: bytes) -> bytes:
+def mac(mine: Secrets, entry_hash: bytes) -> bytes:
     """The seal of an entry, which only who has the installation's secret can make."""
-    return keys.key_id + hmac.digest(keys.seal, entry_hash, hashlib.sha256)[:MAC_BYTES]
+    return mine.key_id + hmac.digest(mine.seal, entry_hash, hashlib.sha256)[:MAC_BYTES]
 
 
 def line(fields: Fields, evidence_hash: bytes) -> dict[str, Any]:

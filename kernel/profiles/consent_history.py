@@ -36,22 +36,19 @@ class ConsentEntry(Frozen):
 async def consent_history(ctx: Context, customer_id: int) -> list[ConsentEntry]:
     """A customer's entries, newest first, with their evidence; none for who was erased."""
     await flush(ctx)
-    tenant, keys = ctx.tenant.id, chain.secrets(ctx)
+    tenant, ring = ctx.tenant.id, chain.ring(ctx)
+    person = (await locks.people(ctx, ring, [customer_id])).get(customer_id)
+    if person is None:
+        return []
     rows = await ctx.db.fetch(
-        f"""SELECT k.subject, k.wrapped, k.key_id, {", ".join(f"e.{n}" for n in COLUMNS)}
-            FROM profiles_person_key k
-            JOIN profiles_consent e ON e.tenant_id = $1 AND e.subject = k.subject
-              AND substr(e.mac, 1, {chain.KEY_ID_BYTES}) = k.key_id
-            WHERE k.tenant_id = $1 AND k.customer_id = $2 ORDER BY e.seq DESC""",
+        f"""SELECT {", ".join(COLUMNS)} FROM profiles_consent
+            WHERE tenant_id = $1 AND subject = $2 ORDER BY seq DESC""",
         tenant,
-        customer_id,
+        person.subject,
     )
     found = []
     for row in rows:
-        evidence, seq = None, row["seq"]
-        if row["key_id"] == keys.key_id and row["evidence"]:
-            key = locks.unwrap(keys, tenant, row["subject"], row["wrapped"])
-            evidence = key and locks.reveal(key, tenant, row["subject"], seq, row["evidence"])
+        told = locks.reveal(person, tenant, row["seq"], row["evidence"])
         known = {n: row[n] for n in ConsentEntry.__struct_fields__ if n not in ("hash", "evidence")}
-        found.append(ConsentEntry(**known, hash=row["hash"].hex(), evidence=evidence or None))
+        found.append(ConsentEntry(**known, hash=row["hash"].hex(), evidence=told))
     return found

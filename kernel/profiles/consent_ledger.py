@@ -19,7 +19,7 @@ from uuid import UUID
 from kernel.contracts.profiles import ConsentKind
 from kernel.profiles import consent_chain as chain
 from kernel.profiles import consent_keys as locks
-from kernel.tenancy.links import seal
+from kernel.tenancy.keys import seal
 
 if TYPE_CHECKING:
     from kernel.contracts.context import Context
@@ -159,20 +159,20 @@ def opening(former: Sequence[Any], now: datetime) -> Iterator[Said]:
 
 
 async def _append(ctx: Context, said: Iterator[Said]) -> None:
-    tenant, keys = ctx.tenant.id, chain.secrets(ctx)
+    tenant, ring = ctx.tenant.id, chain.ring(ctx)
     head: Any = None
     while chunk := list(islice(said, CHUNK)):
         if head is None:
             head = await ctx.db.fetchrow(_HEAD, tenant, chain.genesis(tenant))
         ids = {one.customer_id for one in chunk if one.customer_id is not None}
-        people = await locks.people(ctx, keys, ids)
-        link = _Link(tenant, keys, ctx.now, head["seq"], bytes(head["hash"]), people)
+        people = await locks.people(ctx, ring, ids)
+        link = _Link(tenant, ring[0], ctx.now, head["seq"], bytes(head["hash"]), people)
         if len(chunk) > locks.SMALL:
             await asyncio.to_thread(link.forge, chunk)
         else:
             link.forge(chunk)
         if link.new:
-            await locks.keep(ctx, keys, link.new)
+            await locks.keep(ctx, ring[0], link.new)
         if not link.rows:
             continue
         if len(link.rows) > locks.SMALL:
@@ -219,7 +219,8 @@ class _Link:
                 known = person
                 person = locks.newcomer(who, known.subject if known else None)
                 self.people[who] = person
-                wrapped = locks.wrap(self.keys, self.tenant, person)
+                assert person.key is not None
+                wrapped = locks.wrap(self.keys, self.tenant, person.subject, person.key)
                 self.new.append((person.subject, who, wrapped))
                 if known is None and said.former is not None:
                     for first in opening(said.former, self.now):

@@ -38,6 +38,8 @@ class Report(Frozen):
     """Findings beyond those listed."""
     anchors: int
     """Signed statements that were compared."""
+    notes: tuple[str, ...] = ()
+    """What is no proof of tampering, and should be known."""
 
     @property
     def sound(self) -> bool:
@@ -57,7 +59,7 @@ async def verify(
         export: an earlier export (`consent_anchor.read_export`), the rows of which are compared too.
         progress: told how many entries were walked.
     """
-    walk = Walk(ctx.tenant.id, chain.secrets(ctx))
+    walk = Walk(ctx.tenant.id, chain.ring(ctx))
     signed = await _signed(ctx, walk, export[0] if export else None)
     lines = export[1] if export else iter(())
     first = await _head(ctx)
@@ -89,6 +91,7 @@ async def verify(
         findings=tuple(walk.findings),
         more=walk.more,
         anchors=compared,
+        notes=tuple(walk.notes),
     )
 
 
@@ -106,7 +109,9 @@ async def _signed(ctx: Context, walk: Walk, exported: Anchor | None) -> dict[int
             signed[anchor.seq] = anchor
         else:
             walk.found(
-                anchor.seq, f"The anchor of {anchor.at} was not signed by this installation."
+                anchor.seq,
+                f"The anchor of {anchor.at} was not signed by this installation, as far as its "
+                "secrets tell.",
             )
     if exported is not None:
         signed[exported.seq] = exported

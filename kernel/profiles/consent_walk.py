@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 
 from kernel.contracts.base import Frozen
 from kernel.profiles import consent_chain as chain
@@ -21,14 +22,17 @@ class Finding(Frozen):
 class Walk:
     """Goes along a chain, one entry after the other, in constant memory."""
 
-    def __init__(self, tenant: str, keys: chain.Secrets | None = None) -> None:
+    def __init__(self, tenant: str, ring: Sequence[chain.Secrets] = ()) -> None:
         self.tenant = tenant
-        self.keys = keys
+        self.ring = {keys.key_id: keys for keys in ring}
+        self.current = ring[0].key_id if ring else b""
         self.seq = 0
         self.hash = chain.genesis(tenant)
         self.entries = 0
         self.findings: list[Finding] = []
         self.more = 0
+        self.notes: list[str] = []
+        self._sealed_now = 0
         self._altered: list[tuple[chain.Fields, bytes, bytes, bytes]] = []
         self._foreign = b""
 
@@ -64,24 +68,31 @@ class Walk:
             self.found(
                 seq, f"This row does not continue row {seq - 1}: one of the two was rewritten."
             )
-        elif mac is not None and self.keys is not None:
+        elif mac is not None:
             self._sealed(seq, entry_hash, mac)
         self.seq, self.hash = seq, entry_hash
         self.entries += 1
 
     def _sealed(self, seq: int, entry_hash: bytes, mac: bytes) -> None:
-        assert self.keys is not None
         key_id = mac[: chain.KEY_ID_BYTES]
-        if key_id == self.keys.key_id:
+        if (keys := self.ring.get(key_id)) is not None:
             self._foreign = b""
-            if mac != chain.mac(self.keys, entry_hash):
+            if mac != chain.mac(keys, entry_hash):
                 self.found(seq, "This row was forged: it does not bear this installation's seal.")
+            elif key_id == self.current:
+                self._sealed_now = seq
+            elif self._sealed_now and not self.notes:
+                self.notes.append(
+                    f"Row {seq} is sealed with an old secret, row {self._sealed_now} with the new one "
+                    "before it. That is so where a process still ran with the old secret, or it was "
+                    "set back; otherwise somebody has the old secret and wrote this row."
+                )
         elif key_id != self._foreign:
             self._foreign = key_id
             self.found(
                 seq,
                 "From this row on the seal is of another secret: forged, or MAILWRIGHT_SECRET was "
-                "changed before it was written. It can be checked with that secret only.",
+                "another one then. It can be checked once that is in MAILWRIGHT_OLD_SECRETS.",
             )
 
     def settle(self) -> None:

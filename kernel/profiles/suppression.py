@@ -14,7 +14,7 @@ import msgspec
 from kernel.contracts.errors import InvalidInput, Unavailable
 from kernel.contracts.profiles import ConsentKind, Suppressed, SuppressionReason
 from kernel.profiles.consent_ledger import FORMER, MARKETING, Said, note, stranger
-from kernel.tenancy.links import seal
+from kernel.tenancy.keys import seals
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +36,27 @@ SET reason = excluded.reason, was = excluded.was, message_id = excluded.message_
   at = excluded.at, key_id = excluded.key_id
 WHERE profiles_suppression.reason NOT IN ('complained', 'bounced')
 """
+# Where both stand, the sterner entry stays; of two that are equally stern, the newest.
+_RESEAL = """
+WITH known AS (SELECT * FROM unnest($2::bytea[], $3::bytea[]) AS k(old, new)),
+gone AS (DELETE FROM profiles_suppression s USING known
+         WHERE s.tenant_id = $1 AND s.email_hmac = known.old RETURNING known.new, s.*),
+moved AS (
+  INSERT INTO profiles_suppression AS p
+    (tenant_id, email_hmac, topic, key_id, reason, was, message_id, at)
+  SELECT DISTINCT ON (new, topic) $1, new, topic, $4, reason, was, message_id, at FROM gone
+  ORDER BY new, topic, reason IN ('complained', 'bounced') DESC, at DESC
+  ON CONFLICT (tenant_id, email_hmac, topic) DO UPDATE
+  SET reason = excluded.reason, was = excluded.was, message_id = excluded.message_id, at = excluded.at
+  WHERE (excluded.reason IN ('complained', 'bounced'), excluded.at)
+      > (p.reason IN ('complained', 'bounced'), p.at))
+SELECT count(*) FROM gone
+"""
+# Each gap between the names of our secrets is one probe of an index, however long the list is.
+_UNREADABLE = """
+SELECT EXISTS (SELECT FROM unnest($2::text[], $3::text[]) AS gap(low, high) WHERE EXISTS (
+  SELECT FROM profiles_suppression s WHERE s.tenant_id = $1 AND s.key_id > low AND s.key_id < high))
+"""
 
 
 def normal(email: str) -> str:
@@ -49,14 +70,26 @@ def normal(email: str) -> str:
     return email.lower()
 
 
-def sealed(ctx: Context, email: str) -> bytes:
-    """The keyed hash of an address."""
-    return seal(ctx, PURPOSE, normal(email).encode())
+def sealed(ctx: Context, email: str) -> list[bytes]:
+    """The keyed hashes of an address: the one that is stored now, then those of former secrets."""
+    return list(seals(ctx, PURPOSE, normal(email).encode()))
 
 
-def key_id(ctx: Context) -> str:
-    """A name for the secret that rows are sealed with: it tells whether they can be recognised."""
-    return seal(ctx, f"{PURPOSE}/key", b"")[:4].hex()
+def key_ids(ctx: Context) -> list[str]:
+    """Names for the secrets that rows are sealed with, the current one first: they tell whether rows can
+    be recognised.
+    """
+    return [name[:4].hex() for name in seals(ctx, f"{PURPOSE}/key", b"")]
+
+
+async def reseal(ctx: Context, emails: Iterable[str]) -> int:
+    """Bring what these addresses have on the list under the current secret; how many entries it was."""
+    pairs = [(old, new) for new, *olds in (sealed(ctx, one) for one in emails) for old in olds]
+    if not pairs:
+        return 0
+    columns = map(list, zip(*dict.fromkeys(pairs), strict=True))
+    moved: int = await ctx.db.fetchval(_RESEAL, ctx.tenant.id, *columns, key_ids(ctx)[0])
+    return moved
 
 
 async def suppressed(
@@ -70,25 +103,19 @@ async def suppressed(
     """
     given: dict[bytes, list[str]] = {}
     for email in dict.fromkeys(emails):
-        if email:
-            given.setdefault(sealed(ctx, email), []).append(email)
-    ends = await ctx.db.fetchrow(
-        """SELECT min(key_id) AS low, max(key_id) AS high FROM profiles_suppression
-           WHERE tenant_id = $1""",
-        ctx.tenant.id,
-    )
-    if ends["low"] is None:
-        return {}
-    if not ignore_unreadable and {ends["low"], ends["high"]} != {key_id(ctx)}:
+        for hash_ in sealed(ctx, email) if email else ():
+            given.setdefault(hash_, []).append(email or "")
+    if not ignore_unreadable and await unreadable(ctx):
         raise Unavailable(
             "Part of the suppression list was sealed with another secret, so it cannot be read.",
-            "Set MAILWRIGHT_SECRET to what it was, or accept the loss with the compliance setting "
-            "`ignore_unreadable`.",
+            "Add the former MAILWRIGHT_SECRET to MAILWRIGHT_OLD_SECRETS (`mailwright keys status`), or "
+            "accept the loss with the compliance setting `ignore_unreadable`.",
         )
     rows = await ctx.db.fetch(
         """SELECT email_hmac, topic, reason, message_id, at, was ->> 'state' AS was
            FROM profiles_suppression
-           WHERE tenant_id = $1 AND email_hmac = ANY($2::bytea[]) ORDER BY email_hmac, topic""",
+           WHERE tenant_id = $1 AND email_hmac = ANY($2::bytea[])
+           ORDER BY topic, reason IN ('complained', 'bounced') DESC, at DESC""",
         ctx.tenant.id,
         list(given),
     )
@@ -97,6 +124,15 @@ async def suppressed(
         entry = Suppressed(**{name: row[name] for name in Suppressed.__struct_fields__})
         for email in given[bytes(row["email_hmac"])]:
             found.setdefault(email, []).append(entry)
+    return found
+
+
+async def unreadable(ctx: Context) -> bool:
+    """Whether part of the list was sealed with a secret that this installation does not have."""
+    names = sorted(key_ids(ctx))
+    found: bool = await ctx.db.fetchval(
+        _UNREADABLE, ctx.tenant.id, ["", *names], [*names, "g"]
+    )  # names are hexadecimal
     return found
 
 
@@ -113,6 +149,7 @@ async def add(
     if reason not in REASONS:
         raise InvalidInput(f"{reason}: no such reason.", f"Use one of {', '.join(REASONS)}.")
     row = await _owner(ctx, email)
+    await reseal(ctx, [email])
     was: dict[str, str] = {}
     if row is not None and reason != "erased":
         was = {"state": row["email_consent"], "source": row["consent_source"]}
@@ -121,9 +158,9 @@ async def add(
     tag = await ctx.db.execute(
         _ADD,
         ctx.tenant.id,
-        sealed(ctx, email),
+        sealed(ctx, email)[0],
         topic,
-        key_id(ctx),
+        key_ids(ctx)[0],
         reason,
         msgspec.json.encode(was).decode(),
         message_id,
@@ -147,12 +184,13 @@ async def unsuppress(
             subscribed before (the person's own undo). None: whatever stands there, by an admin.
         topic: which entry; empty for the one for everything.
     """
+    await reseal(ctx, [email])
     tag = await ctx.db.execute(
         """DELETE FROM profiles_suppression WHERE tenant_id = $1 AND email_hmac = $2 AND topic = $3
              AND ($4::uuid IS NULL OR (reason = 'unsubscribed' AND message_id = $4
                                        AND (topic <> '' OR was ->> 'state' = 'subscribed')))""",
         ctx.tenant.id,
-        sealed(ctx, email),
+        sealed(ctx, email)[0],
         topic,
         message_id,
     )
@@ -167,7 +205,8 @@ async def of_customer(ctx: Context, email: str | None) -> list[dict[str, Any]]:
     """The entries of an address, for a copy of everything kept about a person."""
     rows = await ctx.db.fetch(
         """SELECT topic, reason, was::text AS was, message_id::text AS message_id, at
-           FROM profiles_suppression WHERE tenant_id = $1 AND email_hmac = $2 ORDER BY topic""",
+           FROM profiles_suppression WHERE tenant_id = $1 AND email_hmac = ANY($2::bytea[])
+           ORDER BY topic""",
         ctx.tenant.id,
         sealed(ctx, email or ""),
     )
@@ -183,7 +222,7 @@ async def erase(ctx: Context, email: str) -> int:
         """UPDATE profiles_suppression SET was = '{}', message_id = NULL
            WHERE tenant_id = $1 AND email_hmac = $2""",
         ctx.tenant.id,
-        sealed(ctx, email),
+        sealed(ctx, email)[0],
     )
     return int(tag.rpartition(" ")[2])
 

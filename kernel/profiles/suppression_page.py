@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kernel.contracts.base import Frozen
 from kernel.contracts.errors import InvalidInput
 from kernel.contracts.profiles import SuppressionReason
-from kernel.profiles.suppression import key_id
+from kernel.profiles.suppression import key_ids
 
 if TYPE_CHECKING:
     from kernel.contracts.context import Context
@@ -49,14 +49,14 @@ async def page(ctx: Context, after: str = "", limit: int = 50) -> SuppressionPag
             raise InvalidInput("This page does not exist.", "Begin again at the newest.") from None
     limit = max(1, min(limit, 200))
     rows = await ctx.db.fetch(_PAGE, ctx.tenant.id, at, hmac, topic, limit + 1)
-    ours = key_id(ctx)
+    ours = key_ids(ctx)
     lines = tuple(
         SuppressionLine(
             email_hmac=row["email_hmac"].hex(),
             topic=row["topic"],
             reason=row["reason"],
             at=row["at"],
-            readable=row["key_id"] == ours,
+            readable=row["key_id"] in ours,
         )
         for row in rows[:limit]
     )

@@ -198,13 +198,14 @@ class ProfilesConsentAnchor(Table, tablename="profiles_consent_anchor", db=DB):
 
 
 class ProfilesPersonKey(Table, tablename="profiles_person_key", db=DB):
-    """The key of a customer's evidence, encrypted; unique with the secret it is encrypted under."""
+    """A key of a customer's evidence, encrypted, and a name for the secret it is encrypted under."""
 
     tenant_id = Text()
     subject = UUID(primary_key=True)
     key_id = Bytea()
     customer_id = BigInt()
     wrapped = Bytea()
+    wrapped_by = Bytea()
 
 
 class ProfilesRequest(Table, tablename="profiles_request", db=DB):

@@ -22,7 +22,11 @@ async def open_core(settings: Settings, board: Plugboard) -> AsyncIterator[Core]
         core = Core(
             pool=pool,
             board=board,
-            links=Links(base_url=settings.base_url, secret=settings.secret),
+            links=Links(
+                base_url=settings.base_url,
+                secret=settings.secret,
+                old_secrets=settings.old_secrets,
+            ),
             production=settings.env == "production",
             queue=queue,
         )

@@ -145,7 +145,11 @@ async def _redis(settings: Settings) -> Check:
 def _secret(settings: Settings) -> Check:
     weakness = weak_secret(settings.secret)
     fix = "Set MAILWRIGHT_SECRET to the output of `openssl rand -hex 32`."
-    return Check(name="secret", ok=not weakness, detail=weakness or "long and random", fix=fix)
+    old = len(settings.old_secrets)
+    good = "long and random" + (
+        f"; {old} old accepted, see `mailwright keys status`" if old else ""
+    )
+    return Check(name="secret", ok=not weakness, detail=weakness or good, fix=fix)
 
 
 def _tenants(settings: Settings) -> Check:

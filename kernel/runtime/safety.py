@@ -44,6 +44,12 @@ def unsafe_for_production(values: Mapping[str, Any]) -> list[str]:
     make = "make one with `openssl rand -hex 32` and keep it in your secret store."
     if weakness := weak_secret(values.get("secret", "")):
         problems.append(f"MAILWRIGHT_SECRET is {weakness}: {make}")
+    for number, old in enumerate(values.get("old_secrets", ()), 1):
+        if weakness := weak_secret(old):
+            problems.append(
+                f"MAILWRIGHT_OLD_SECRETS, number {number}, is {weakness}: a former MAILWRIGHT_SECRET was "
+                "longer. Look whether a comma is wrong."
+            )
     for name, what in (("database_url", "PostgreSQL"), ("redis_url", "Redis or Valkey")):
         if not values.get(name):
             problems.append(

@@ -42,8 +42,13 @@ class Settings(Struct, frozen=True, kw_only=True):
         pattern=r"^$|^(rediss?|unix)://")] = ""
     secret: Annotated[str, _row(
         "MAILWRIGHT_SECRET", f"{SECRET_LENGTH} or more random characters, from `openssl rand -hex 32`",
-        "Signs sessions and links. Changing it ends every session and breaks unsubscribe links already sent.",
+        "Signs sessions and links, encrypts evidence. Before you change it, read docs/keys.md: without the former one "
+        "in MAILWRIGHT_OLD_SECRETS, links already sent are dead and nothing more is sent.",
         "in development, made once and kept in the data folder")]
+    old_secrets: Annotated[tuple[str, ...], _row(
+        "MAILWRIGHT_OLD_SECRETS", "former values of MAILWRIGHT_SECRET, separated by commas, the newest first",
+        "They make nothing any more; links, evidence and suppressions of their time stay valid. See docs/keys.md.",
+        "none")] = ()
     base_url: Annotated[str, _row(
         "MAILWRIGHT_BASE_URL", "a URL such as https://mail.example.com (https in production)",
         "Where people and Shopify reach this installation; links in messages begin with it.",
@@ -96,7 +101,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Shows every setting, with secrets and the passwords in URLs left out."""
         shown = {name: getattr(self, name) for name in self.__struct_fields__}
-        shown |= {"secret": "***"}
+        shown |= {"secret": "***", "old_secrets": ("***",) * len(self.old_secrets)}
         shown |= {name: hide_password(shown[name]) for name in ("database_url", "redis_url")}
         return f"Settings({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
@@ -135,6 +140,8 @@ def load_settings(environ: Mapping[str, str] = os.environ) -> Settings:
         )
     if "secret" not in values:
         values["secret"] = kept_secret(values["data_dir"])
+    old = dict.fromkeys(values.get("old_secrets", ()))
+    values["old_secrets"] = tuple(one for one in old if one != values["secret"])
     return Settings(**values)
 
 
@@ -145,7 +152,7 @@ def setting_fields() -> list[tuple[str, Any, Meta]]:
 
 
 def _split(name: str, raw: str) -> Any:
-    if name != "mandatory_plugins":
+    if name not in ("mandatory_plugins", "old_secrets"):
         return raw
     return tuple(part.strip() for part in raw.split(",") if part.strip())
 

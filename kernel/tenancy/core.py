@@ -39,6 +39,8 @@ class Links(Frozen):
 
     base_url: str
     secret: str
+    old_secrets: tuple[str, ...] = ()
+    """Former secrets: they verify and open, and make nothing (kernel/tenancy/keys.py)."""
 
 
 @dataclass(kw_only=True)

@@ -6,12 +6,14 @@ import base64
 import binascii
 import hashlib
 import hmac
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kernel.contracts.errors import Forbidden
+from kernel.tenancy.keys import keys
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kernel.contracts.context import Context
     from kernel.tenancy.core import Links
 
@@ -19,20 +21,9 @@ KEY_ID = b"1"
 MAC_BYTES = 16
 
 
-@lru_cache(maxsize=1024)
-def derive(secret: str, info: str) -> bytes:
-    """A 32-byte key for one purpose: the secret itself never signs what others may choose.
-
-    Source: HKDF-SHA256, RFC 5869, with one block of output.
-    """
-    root = hmac.digest(b"mailwright", secret.encode(), hashlib.sha256)
-    return hmac.digest(root, info.encode() + b"\x01", hashlib.sha256)
-
-
 def sign(ctx: Context, purpose: str, value: bytes) -> str:
     """An URL-safe token that carries `value` for this tenant and purpose; it never expires."""
-    links = _links(ctx)
-    mac = _mac(links, ctx.tenant.id, purpose, value)
+    mac = next(_macs(ctx, purpose, value))
     return base64.urlsafe_b64encode(KEY_ID + mac + value).rstrip(b"=").decode()
 
 
@@ -47,8 +38,8 @@ def verify(ctx: Context, purpose: str, token: str) -> bytes:
     except (binascii.Error, ValueError):
         raw = b""
     mac, value = raw[1 : 1 + MAC_BYTES], raw[1 + MAC_BYTES :]
-    good = _mac(_links(ctx), ctx.tenant.id, purpose, value)
-    if raw[:1] != KEY_ID or not hmac.compare_digest(mac, good):
+    known = any(hmac.compare_digest(mac, good) for good in _macs(ctx, purpose, value))
+    if raw[:1] != KEY_ID or not known:
         raise Forbidden("This link is not valid.", "Use the link of the newest mail.")
     return value
 
@@ -72,14 +63,6 @@ def _long(ctx: Context, plugin: str, path: str) -> str:
     return f"{_links(ctx).base_url.rstrip('/')}/t/{ctx.tenant.id}/{plugin}/{path.lstrip('/')}"
 
 
-def seal(ctx: Context, purpose: str, value: bytes) -> bytes:
-    """32 bytes that stand for `value`: equal for equal values of this tenant and purpose, and without
-    our secret neither to be turned back nor to be guessed at.
-    """
-    key = derive(_links(ctx).secret, f"seal/{ctx.tenant.id}/{purpose}")
-    return hmac.digest(key, value, hashlib.sha256)
-
-
 def is_ours(ctx: Context, url: str, plugin: str, path: str) -> bool:
     """Whether `url` is a public address of ours below `path`, by https in production. Those made before
     the tenant had a host of its own stay ours.
@@ -91,9 +74,10 @@ def is_ours(ctx: Context, url: str, plugin: str, path: str) -> bool:
     )
 
 
-def _mac(links: Links, tenant: str, purpose: str, value: bytes) -> bytes:
-    key = derive(links.secret, f"link/{tenant}/{purpose}")
-    return hmac.digest(key, value, hashlib.sha256)[:MAC_BYTES]
+def _macs(ctx: Context, purpose: str, value: bytes) -> Iterator[bytes]:
+    """Under the current secret, then under the old ones: a link works for ever."""
+    for key in keys(ctx, f"link/{ctx.tenant.id}/{purpose}"):
+        yield hmac.digest(key, value, hashlib.sha256)[:MAC_BYTES]
 
 
 def _links(ctx: Context) -> Links:

@@ -12,7 +12,7 @@ from typing import Any
 import jwt
 
 from kernel.contracts.errors import Forbidden
-from kernel.tenancy.links import derive
+from kernel.tenancy.keys import derive
 
 
 def sign(secret: str, purpose: str, claims: dict[str, Any], now: datetime, lasts: timedelta) -> str:

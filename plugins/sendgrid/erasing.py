@@ -1,23 +1,19 @@
 """Erasing people at SendGrid too. The address is needed until SendGrid has taken the job, and it cannot be
 asked in the transaction that erases: so it is kept, encrypted, for just so long.
 
-Only of those whom this channel ever wrote to. The key is derived from the installation's secret and never
-stored. What is done or given up holds no address any more.
+Only of those whom this channel ever wrote to. What is done or given up holds no address any more.
 """
 
 from __future__ import annotations
 
-import os
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import msgspec
 import structlog
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from kernel.sdk import Unavailable, new_id, seal
+from kernel.sdk import Unavailable, decrypt, encrypt, new_id
 from plugins.sendgrid.client import account, ask
 
 if TYPE_CHECKING:
@@ -31,7 +27,7 @@ log = structlog.get_logger(__name__)
 BATCH = 1000
 """Addresses a request; SendGrid takes 5,000 or 256 KB."""
 GIVE_UP = timedelta(days=30)
-_NONCE = 12
+PURPOSE = "sendgrid/erasure"
 
 _WROTE_TO = """
 SELECT c.email FROM profiles_customer c WHERE c.tenant_id = $1 AND c.id = $2 AND c.email IS NOT NULL
@@ -66,7 +62,7 @@ async def queue(ctx: Context, customer_id: int) -> int:
         ctx.tenant.id,
         new_id(ctx.now),
         ctx.now,
-        _encrypt(ctx, email),
+        encrypt(ctx, PURPOSE, email.encode()),
     )
     return 1
 
@@ -84,22 +80,24 @@ async def erase(ctx: Context, payload: dict[str, Any]) -> None:
             rows = await tx.db.fetch(_DUE, ctx.tenant.id, ctx.now, BATCH)
         if not rows:
             break
-        waiting = {row["id"]: _decrypt(ctx, row["sealed"]) for row in rows}
-        lost = [key for key, email in waiting.items() if email is None]
+        opened = {row["id"]: decrypt(ctx, PURPOSE, row["sealed"]) for row in rows}
         old = [row["id"] for row in rows if row["asked_at"] <= ctx.now - GIVE_UP]
-        for key in {*lost, *old}:
-            waiting.pop(key)
-        given_up += len({*lost, *old})
+        for key in old:
+            del opened[key]
+        waiting = {key: email.decode() for key, email in opened.items() if email is not None}
+        given_up += len(old)
         done: dict[UUID, None] = {}
         refused: list[UUID] = []
         problem = who.problem
         if waiting and not who.problem:
             done, refused, problem = await _hand_over(ctx, list(waiting.items()))
-        later = waiting.keys() - done.keys() - set(refused)
+        later = opened.keys() - done.keys() - set(refused)
+        if not problem and len(waiting) < len(opened):
+            problem = "encrypted with a secret that is not set: see MAILWRIGHT_OLD_SECRETS"
         async with ctx.transaction() as tx:
             await tx.db.execute(_DONE, ctx.tenant.id, list(done), ctx.now, "taken")
             await tx.db.execute(_DONE, ctx.tenant.id, refused, ctx.now, "no address of theirs")
-            await tx.db.execute(_DONE, ctx.tenant.id, [*lost, *old], ctx.now, "given up")
+            await tx.db.execute(_DONE, ctx.tenant.id, old, ctx.now, "given up")
             await tx.db.execute(_LATER, ctx.tenant.id, list(later), ctx.now, problem)
         if later:
             log.warning("erasure at SendGrid waits", count=len(later), reason=problem)
@@ -112,7 +110,7 @@ async def erase(ctx: Context, payload: dict[str, Any]) -> None:
 
 
 async def _hand_over(
-    ctx: Context, waiting: Sequence[tuple[UUID, str | None]]
+    ctx: Context, waiting: Sequence[tuple[UUID, str]]
 ) -> tuple[dict[UUID, None], list[UUID], str]:
     """Those taken, those that SendGrid says are no addresses, and why the rest was not taken."""
     addresses = sorted({email for _, email in waiting if email})
@@ -130,21 +128,3 @@ async def _hand_over(
         first, second = [await _hand_over(ctx, half) for half in halves]
         return first[0] | second[0], first[1] + second[1], first[2] or second[2]
     return {}, [], f"SendGrid answered {response.status_code}"
-
-
-def _cipher(ctx: Context) -> AESGCM:
-    return AESGCM(seal(ctx, "sendgrid/erasure", b"key"))
-
-
-def _encrypt(ctx: Context, email: str) -> bytes:
-    nonce = os.urandom(_NONCE)
-    return nonce + _cipher(ctx).encrypt(nonce, email.encode(), ctx.tenant.id.encode())
-
-
-def _decrypt(ctx: Context, sealed: bytes) -> str | None:
-    """The address; None when the installation's secret was changed meanwhile."""
-    try:
-        whole = _cipher(ctx).decrypt(sealed[:_NONCE], sealed[_NONCE:], ctx.tenant.id.encode())
-    except InvalidTag:
-        return None
-    return whole.decode()

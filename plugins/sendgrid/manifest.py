@@ -69,6 +69,7 @@ MANIFEST = Manifest(
         "sendgrid_erasure",
         "sendgrid_import",
     ),
+    encrypted={"sendgrid_erasure.sealed": "sendgrid/erasure"},
     piccolo_app="plugins.sendgrid.piccolo_app",
     personal_data=True,
     docs="plugins/sendgrid/README.md",

@@ -22,7 +22,7 @@ CEILINGS = {
     "db": 350,
     "tenancy": 1_500,
     "events": 400,
-    "profiles": 2_700,
+    "profiles": 2_820,
     "jobs": 950,
     "mail": 900,
     "models": 1_700,

@@ -206,7 +206,7 @@ async def test_an_export_tells_what_a_row_was_before(core: Core, tmp_path: Path)
     # Who has the installation's secret too can seal a chain written anew; not what left the house.
     await rewrite(core, 5, {"kind": "withdrawn"})
     async with core.tenant_scope("alpha") as ctx:
-        keys = chain.secrets(ctx)
+        keys = chain.ring(ctx)[0]
         rows = await ctx.db.fetch("SELECT seq, hash FROM profiles_consent")
     macs = [f"UPDATE profiles_consent SET mac = '\\x{chain.mac(keys, bytes(h)).hex()}' WHERE seq = {n}"
             for n, h in rows]  # fmt: skip

@@ -112,3 +112,13 @@ def test_settings_are_frozen(tmp_path: Path) -> None:
 def test_the_page_of_settings_is_up_to_date() -> None:
     written = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     assert written == settings_markdown(), "run `make docs`"
+
+
+def test_old_secrets_are_a_list_without_the_current_one_and_are_not_shown() -> None:
+    first, second = "1f" * 8 + "c7d0f2a9c4e18365", "e8" * 8 + "57aa90cd12ef4b66"
+    listed = f" {first}, ,{GOOD['MAILWRIGHT_SECRET']},{second},{first} "
+    settings = load_settings(GOOD | {"MAILWRIGHT_OLD_SECRETS": listed})
+    assert settings.old_secrets == (first, second)
+    assert first not in repr(settings) and second not in repr(settings)
+    [problem] = problems(GOOD | {"MAILWRIGHT_OLD_SECRETS": f"{first},hunter22"})
+    assert "number 2, is shorter" in problem and "hunter22" not in problem

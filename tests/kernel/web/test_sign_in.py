@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import jwt
+import msgspec
 import pytest
 
 from kernel.cli.main import cli
@@ -66,6 +67,13 @@ async def test_links_of_another_secret_or_purpose_are_forged(nobody: Client) -> 
     other = replace(nobody.core, links=Links(base_url="http://mail.test", secret="x" * 40))
     link = auth.sign_in_link(other, "alpha")
     assert (await nobody.page(link)).status_code == 403
+    # A former secret signs nobody in either: it may be why the secret was changed.
+    mine = nobody.core.links
+    nobody.core.links = msgspec.structs.replace(mine, secret="y" * 40, old_secrets=(mine.secret,))
+    former = auth.sign_in_link(replace(nobody.core, links=mine), "alpha")
+    assert (await nobody.page(former)).status_code == 403
+    nobody.core.links = mine
+    assert (await nobody.page(former)).status_code == 200
     unsigned = jwt.encode({"tenant": "alpha", "actor": "a", "id": "1", "exp": 9e9}, "", "none")
     assert (await nobody.page(f"/sign-in?token={unsigned}")).status_code == 403
     # A session's cookie is no link, and a link is no session.

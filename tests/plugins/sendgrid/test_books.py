@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 import kernel.sdk
 from kernel.contracts.errors import Unavailable
+from kernel.sdk import encrypt
 from kernel.testing.seed import add_customers
 from plugins.sendgrid import erasing, imports
 from plugins.sendgrid.channel import SENDGRID
@@ -186,11 +188,28 @@ async def test_what_sendgrid_calls_no_address_holds_nobody_up(
             """INSERT INTO sendgrid_erasure (tenant_id, id, asked_at, next_at, sealed, how)
                VALUES ('alpha', gen_random_uuid(), $1, $1, $2, '')""",
             ctx.now,
-            erasing._encrypt(ctx, "nobody"),
+            encrypt(ctx, erasing.PURPOSE, b"nobody"),
         )
     await erasing.erase(await core.detached("alpha"), {})
     assert books.erased == [("", [good])]
     assert sorted(how for _, _, how in await rows(core)) == ["no address of theirs", "taken"]
+
+
+async def test_while_its_secret_is_missing_it_waits(
+    core: Core, fake: FakeSendGrid, clock: TurnedClock
+) -> None:
+    books = Books(fake)
+    email = await erased(core)
+    mine = core.links
+    core.links = msgspec.structs.replace(mine, secret="n" * 40)
+    await erasing.erase(await core.detached("alpha"), {})
+    [(sealed, done, how)] = await rows(core)
+    assert sealed and not done and "MAILWRIGHT_OLD_SECRETS" in how
+    clock.turn(hours=1)
+    core.links = msgspec.structs.replace(mine, secret="n" * 40, old_secrets=(mine.secret,))
+    await erasing.erase(await core.detached("alpha"), {})
+    assert books.erased == [("", [email])]
+    assert await rows(core) == [(b"", True, "taken")]
 
 
 async def test_given_up_after_thirty_days_aloud(

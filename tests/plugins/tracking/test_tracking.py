@@ -123,6 +123,17 @@ async def test_a_click_by_a_person_is_counted_once(
     assert await content(core, OUTCOMES) == [(message.id, "clicked")]
 
 
+async def test_links_of_a_former_secret_lead_on(core: Core, web: httpx.AsyncClient) -> None:
+    _, made = await mail(core)
+    mine = core.links
+    core.links = msgspec.structs.replace(mine, secret="n" * 40, old_secrets=("o" * 40, mine.secret))
+    assert (await web.get(made.links["link"], headers=PERSON)).status_code == 302
+    _, fresh = await mail(core)
+    assert (await web.get(fresh.links["link"], headers=PERSON)).status_code == 302
+    core.links = mine
+    assert (await web.get(fresh.links["link"], headers=PERSON)).status_code == 404
+
+
 async def test_machines_are_kept_and_never_counted(
     core: Core, web: httpx.AsyncClient, clock: TurnedClock
 ) -> None:
