@@ -75,6 +75,7 @@ from kernel.contracts.models import (
 from kernel.contracts.offers import Code, CodeBook, Offer, offer_of
 from kernel.contracts.plugins import (
     API_VERSION,
+    AdminPage,
     Erased,
     Export,
     Job,
@@ -165,6 +166,7 @@ __all__ = [
     "PRODUCTS",
     "Abstained",
     "Action",
+    "AdminPage",
     "Advice",
     "Audience",
     "AutonomyChanged",

@@ -15,6 +15,7 @@ from kernel.plugboard.parts import Plugin
 from kernel.sdk import Conflict, Context, NoSettings, NotFound
 from kernel.tenancy import health, switches
 from kernel.tenancy.checks import Fault
+from kernel.web.mounting import page_url
 from kernel.web.visit import visit
 
 KINDS = {
@@ -101,6 +102,7 @@ async def _page(
         plugin=plugin,
         manifest=plugin.manifest,
         on=plugin.name in ctx.enabled,
+        pages=[(one.title, page_url(plugin.name, one)) for one in plugin.manifest.pages],
         about=(kind.__doc__ or "").strip() if kind is not NoSettings else "",
         fields=fields(kind, msgspec.to_builtins(given), faults or []),
         failures=[row for row in board if row["plugin"] == plugin.name],

@@ -21,6 +21,16 @@ class NoSettings(Frozen):
     """The settings of a plugin that has none."""
 
 
+class AdminPage(Frozen):
+    """An entry of the admin's menu, for a page of the plugin's `routes`."""
+
+    title: Annotated[str, msgspec.Meta(min_length=1, max_length=24)]
+    group: Literal["intelligence", "deciding", "delivery", "compliance"]
+    """Under which heading it stands."""
+    path: Annotated[str, msgspec.Meta(pattern=r"^([a-z0-9_-]+(/[a-z0-9_-]+)*)?$")] = ""
+    """Below `/app/x/<plugin>/`; empty for the first page of the plugin."""
+
+
 class Manifest(Frozen):
     """Facts about a plugin; `MANIFEST` in its `plugin.py` (kept in `manifest.py`)."""
 
@@ -52,6 +62,8 @@ class Manifest(Frozen):
     """Columns filled by `kernel.sdk.encrypt`, as `<table>.<column>`, each with the purpose it was given:
     `mailwright keys rotate` encrypts them anew.
     """
+    pages: tuple[AdminPage, ...] = ()
+    """What of its `routes` stands in the admin's menu, where the plugin is on."""
     docs: str = ""
 
 

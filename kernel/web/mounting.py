@@ -18,6 +18,7 @@ from kernel.web.walls import wall
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from kernel.contracts.plugins import AdminPage
     from kernel.plugboard.board import Plugboard
     from kernel.plugboard.parts import Owned
 
@@ -45,11 +46,28 @@ def mount(app: Litestar, board: Plugboard) -> None:
         BootError: a plugin's routes cannot be used; it names the plugin.
     """
     app.register(_session("/app", "", [leave]))
-    for plugin, handlers in _by_plugin(board.routes).items():
-        path = "/app" if plugin == ADMIN else f"/app/x/{plugin}"
-        _register(app, plugin, lambda: _session(path, plugin, handlers))  # noqa: B023
+    routes = _by_plugin(board.routes)
+    for plugin, handlers in routes.items():
+        _register(app, plugin, lambda: _session(home_of(plugin), plugin, handlers))  # noqa: B023
+    for name, installed in board.plugins.items():
+        shown = {path.strip("/") for one in routes[name] for path in getattr(one, "paths", ())}
+        if missing := [page.path for page in installed.manifest.pages if page.path not in shown]:
+            raise BootError(
+                f"Plugin `{name}` has no route for {missing}, which its manifest names in `pages`.",
+                "Correct the path, or return the handler from the hook `routes`.",
+            )
     for plugin, handlers in _by_plugin(board.public_routes).items():
         _register(app, plugin, lambda: _public(plugin, handlers))  # noqa: B023
+
+
+def home_of(plugin: str) -> str:
+    """Where the routes of a plugin for signed-in merchants begin."""
+    return "/app" if plugin == ADMIN else f"/app/x/{plugin}"
+
+
+def page_url(plugin: str, page: AdminPage) -> str:
+    """The path of a page that a plugin has in the menu."""
+    return f"{home_of(plugin)}/{page.path}"
 
 
 def _register(app: Litestar, plugin: str, make: Callable[[], Router]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from markupsafe import Markup
 
 from kernel.web import charts
 from kernel.web.auth import csrf_token
+from kernel.web.mounting import page_url
 from kernel.web.visit import Visit
 
 if TYPE_CHECKING:
@@ -29,6 +31,8 @@ class Shell:
     actor: str
     path: str
     enabled: frozenset[str]
+    menu: dict[str, list[tuple[str, str]]]
+    """Group -> title and address of each page that plugins of the shop put there, by title."""
 
 
 def folders(board: Plugboard, name: str) -> dict[str, Path]:
@@ -80,7 +84,16 @@ def _shell(context: Mapping[str, Any], /) -> Shell:
         actor=visit.ctx.actor,
         path=context["request"].scope["path"],
         enabled=visit.ctx.enabled,
+        menu=_menu(visit),
     )
+
+
+def _menu(visit: Visit) -> dict[str, list[tuple[str, str]]]:
+    found: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for plugin in visit.core.board.plugins.values():
+        for page in plugin.manifest.pages if plugin.name in visit.ctx.enabled else ():
+            found[page.group].append((page.title, page_url(plugin.name, page)))
+    return {group: sorted(pages) for group, pages in found.items()}
 
 
 def _csrf_field(context: Mapping[str, Any], /) -> Markup:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from kernel.sdk import Frozen, Manifest
+from kernel.sdk import AdminPage, Frozen, Manifest
 
 
 class AffinitySettings(Frozen):
@@ -32,5 +32,6 @@ MANIFEST = Manifest(
     tables=("affinity_offer",),
     piccolo_app="plugins.affinity.piccolo_app",
     personal_data=True,
+    pages=(AdminPage(title="Bought together", group="intelligence"),),
     docs="plugins/affinity/README.md",
 )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from kernel.sdk import Frozen, Manifest
+from kernel.sdk import AdminPage, Frozen, Manifest
 
 
 class ChurnSettings(Frozen):
@@ -38,5 +38,6 @@ MANIFEST = Manifest(
     summary="Tells how likely each customer is not to order again soon, why, and what is at stake.",
     kind="intelligence",
     settings=ChurnSettings,
+    pages=(AdminPage(title="Churn", group="intelligence"),),
     docs="plugins/churn/README.md",
 )

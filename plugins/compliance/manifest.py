@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from kernel.sdk import Frozen, Manifest
+from kernel.sdk import AdminPage, Frozen, Manifest
 
 Country = Annotated[str, Meta(pattern=r"^[A-Z]{2}$", description="Two capital letters, such as US")]
 
@@ -96,5 +96,10 @@ MANIFEST = Manifest(
     settings=ComplianceSettings,
     piccolo_app="plugins.compliance.piccolo_app",
     personal_data=True,
+    pages=(
+        AdminPage(title="Law and rules", path="rules", group="compliance"),
+        AdminPage(title="Suppression list", path="suppressions", group="compliance"),
+        AdminPage(title="Consent ledger", path="ledger", group="compliance"),
+    ),
     docs="plugins/compliance/README.md",
 )

@@ -115,7 +115,7 @@ async def tell_late(ctx: Context, payload: dict[str, Any]) -> None:
         MANIFEST.name,
         "opt-outs that came late",
         f"Opt-outs that reached us late since yesterday: {found['late']}.{over} Mails that went out in "
-        f"between: {found['mails']}. Have them sent here at once; see Compliance, Rules.",
+        f"between: {found['mails']}. Have them sent here at once; see Compliance, Law and rules.",
     )
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from kernel.sdk import Frozen, Manifest
+from kernel.sdk import AdminPage, Frozen, Manifest
 
 Host = Annotated[str, Meta(max_length=253, pattern=r"^([A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)+)?$")]
 Selector = Annotated[str, Meta(max_length=63, pattern=r"^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$")]
@@ -80,5 +80,6 @@ MANIFEST = Manifest(
     settings=DeliverabilitySettings,
     tables=("deliverability_check", "deliverability_run", "deliverability_pause"),
     piccolo_app="plugins.deliverability.piccolo_app",
+    pages=(AdminPage(title="Deliverability", group="delivery"),),
     docs="plugins/deliverability/README.md",
 )

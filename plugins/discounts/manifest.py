@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from kernel.sdk import Frozen, Manifest
+from kernel.sdk import AdminPage, Frozen, Manifest
 
 
 class DiscountsSettings(Frozen):
@@ -124,5 +124,6 @@ MANIFEST = Manifest(
     tables=("discounts_code", "discounts_budget"),
     piccolo_app="plugins.discounts.piccolo_app",
     personal_data=True,
+    pages=(AdminPage(title="Codes", group="deciding"),),
     docs="plugins/discounts/README.md",
 )

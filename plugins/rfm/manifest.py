@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from kernel.sdk import Frozen, Manifest
+from kernel.sdk import AdminPage, Frozen, Manifest
 
 
 class RfmSettings(Frozen):
@@ -29,5 +29,6 @@ MANIFEST = Manifest(
     summary="Sorts customers by how recently, how often and for how much they bought.",
     kind="intelligence",
     settings=RfmSettings,
+    pages=(AdminPage(title="Segments", group="intelligence"),),
     docs="plugins/rfm/README.md",
 )

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from kernel.sdk import Frozen, Manifest
+from kernel.sdk import AdminPage, Frozen, Manifest
 
 Days = Annotated[float, Meta(ge=0, le=3650)]
 Share = Annotated[float, Meta(ge=0, le=1)]
@@ -157,5 +157,6 @@ MANIFEST = Manifest(
     # Rules answer last: what a better decider has answered stands.
     order=90,
     settings=RulesSettings,
+    pages=(AdminPage(title="Rules", group="deciding"),),
     docs="plugins/rules/README.md",
 )

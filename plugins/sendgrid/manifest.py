@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from kernel.sdk import Frozen, Manifest
+from kernel.sdk import AdminPage, Frozen, Manifest
 
 
 class SendGridSettings(Frozen):
@@ -72,5 +72,6 @@ MANIFEST = Manifest(
     encrypted={"sendgrid_erasure.sealed": "sendgrid/erasure"},
     piccolo_app="plugins.sendgrid.piccolo_app",
     personal_data=True,
+    pages=(AdminPage(title="SendGrid events", path="events", group="delivery"),),
     docs="plugins/sendgrid/README.md",
 )

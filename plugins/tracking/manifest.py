@@ -6,7 +6,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from kernel.sdk import Frozen, Manifest
+from kernel.sdk import AdminPage, Frozen, Manifest
 
 
 class TrackingSettings(Frozen):
@@ -68,5 +68,6 @@ MANIFEST = Manifest(
     tables=("tracking_link", "tracking_hit", "tracking_order"),
     piccolo_app="plugins.tracking.piccolo_app",
     personal_data=True,
+    pages=(AdminPage(title="Clicks", group="delivery"),),
     docs="plugins/tracking/README.md",
 )

@@ -8,7 +8,7 @@ from litestar import get
 from kernel.contracts.errors import BootError
 from kernel.plugboard.board import build_plugboard
 from kernel.plugboard.parts import Failure
-from kernel.sdk import Manifest, hookimpl
+from kernel.sdk import AdminPage, Manifest, hookimpl
 from kernel.tenancy.core import Core
 from kernel.web import walls
 from kernel.web.app import create_app
@@ -212,6 +212,19 @@ async def test_panels(mia: Client) -> None:
 async def test_no_panels_of_a_plugin_that_is_off(nobody: Client) -> None:
     await nobody.sign_in("bravo")
     assert "probe" not in (await nobody.page("/app/")).text
+
+
+async def test_a_page_in_the_menu_needs_its_route(site: Core) -> None:
+    module = ModuleType("lost")
+    pages = (AdminPage(title="Lost", path="nowhere", group="delivery"),)
+    module.MANIFEST = Manifest(  # type: ignore[attr-defined]
+        name="lost", version="1", title="L", summary="L.", kind="tool", pages=pages
+    )
+    board = build_plugboard(
+        sorted(site.board.mandatory), extra=[("lost", module)], only=site.board.mandatory
+    )
+    with pytest.raises(BootError, match=r"lost.*nowhere"):
+        create_app(replace(site, board=board))
 
 
 async def test_routes_that_litestar_refuses_stop_the_boot(site: Core) -> None:
