@@ -8,16 +8,10 @@ docs/fake-claude.md tells what it answers and how to make it fail.
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from threading import Event
-from types import TracebackType
 from typing import Any
 
 from kernel.tenancy.core import SystemClock
@@ -25,17 +19,18 @@ from kernel.testing.claude_answers import Answer
 from kernel.testing.claude_api import Api
 from kernel.testing.claude_batches import Batches
 from kernel.testing.claude_errors import ApiError
-from kernel.testing.claude_faults import Fault, When
-from kernel.testing.claude_http import HttpServer
+from kernel.testing.claude_faults import ClaudeRule
 from kernel.testing.claude_models import FakeModel
 from kernel.testing.claude_record import Asked, Record, Seen
+from kernel.testing.fake_http import HttpFake
+from kernel.testing.faults import ENDLESS
 
 __all__ = ["ApiError", "Asked", "FakeClaude", "FakeModel", "Seen"]
 
 API_KEY = "sk-ant-fake-0000"
 
 
-class FakeClaude:
+class FakeClaude(HttpFake):
     """A server on a free port of this machine, from `async with` to its end.
 
     Args:
@@ -56,66 +51,17 @@ class FakeClaude:
         self.api = Api(now or SystemClock().now, time.monotonic)
         self.api.keys.add(api_key)
         self.api_key = api_key
-        self._server = HttpServer(self.api.handle, port, host)
+        super().__init__(self.api, port, host, most=256_000_000)
 
-    async def __aenter__(self) -> FakeClaude:
-        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
-        await self._server.start()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def _ended(self, error: BaseException | None) -> None:
         await self.api.batches.stop()
-        await self._server.stop()
         if self.record.errors and error is None:
             raise self.record.errors[0]
-
-    @classmethod
-    @contextmanager
-    def in_thread(cls, **settings: Any) -> Iterator[FakeClaude]:
-        """One that lives in a thread of its own, for tests that do not run in an event loop.
-
-        Args:
-            settings: as of the class.
-        """
-        with ThreadPoolExecutor(1) as thread, asyncio.Runner() as runner:
-            fake = cls(**settings)
-            begun, ended = Event(), asyncio.Event()
-
-            async def live() -> None:
-                async with fake:
-                    begun.set()
-                    await ended.wait()
-
-            living = thread.submit(runner.run, live())
-            living.add_done_callback(lambda _: begun.set())
-            begun.wait()
-            try:
-                yield fake
-            finally:
-                if not living.done():
-                    fake._loop.call_soon_threadsafe(ended.set)
-                living.result()
-
-    def _at_home(self, act: Callable[[], None]) -> None:
-        """Acts on sockets where they live, from whatever thread."""
-        if threading.get_ident() == self._thread:
-            act()
-        else:
-
-            async def there() -> None:
-                act()
-
-            asyncio.run_coroutine_threadsafe(there(), self._loop).result()
 
     @property
     def base_url(self) -> str:
         """For the client, e.g. `http://127.0.0.1:40123`."""
-        return f"http://{self._server.host}:{self._server.port}"
+        return self.url
 
     # --- what it answers
 
@@ -151,15 +97,6 @@ class FakeClaude:
         )
 
     @property
-    def latency(self) -> float:
-        """Seconds that each direct answer takes at least."""
-        return self.api.latency
-
-    @latency.setter
-    def latency(self, seconds: float) -> None:
-        self.api.latency = seconds
-
-    @property
     def thinks(self) -> bool:
         """Whether answers begin with a thinking block, where the request leaves thinking on."""
         return self.api.answerer.thinks
@@ -181,11 +118,11 @@ class FakeClaude:
         times: int | None = None,
         *,
         share: float | None = None,
-        when: When | None = None,
+        when: Callable[[Any], bool] | None = None,
         on: str | tuple[str, ...] | None = None,
         retry_after: float | None = None,
         seconds: float | None = None,
-    ) -> Fault:
+    ) -> ClaudeRule:
         """Scripts a fault of the table in `claude_faults`; several are met in the order of the calls.
 
         Args:
@@ -202,25 +139,24 @@ class FakeClaude:
         Raises:
             ValueError: there is no such fault, or no such operation.
         """
-        some = share is not None or when is not None
-        fault = self.api.script.add(
-            kind,
-            on,
-            left=times if times is not None else float("inf") if some else 1,
+        rule = ClaudeRule(
+            kind=str(kind),
+            on=on or (),
+            times=ENDLESS if times is None and share is not None else times,
             share=1.0 if share is None else share,
-            when=when,
             retry_after=retry_after,
             seconds=seconds,
         )
-        if fault.kind == "refused":
-            self.api.script.faults.remove(fault)
-            self._at_home(self._server.refuse)
-        return fault
+        if rule.kind == "refused":
+            self._at_home(self._listener.refuse)
+        else:
+            self.api.faults.add(rule, when)
+        return rule
 
     def recover(self) -> None:
         """Nothing fails any more."""
-        self.api.script.faults.clear()
-        self._at_home(self._server.accept)
+        self.api.faults.clear()
+        self._at_home(self._listener.accept)
 
     # --- what it was asked
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import re
 from collections.abc import Awaitable, Callable
@@ -14,13 +15,14 @@ from kernel.testing.claude_answers import Answerer
 from kernel.testing.claude_batches import Batches
 from kernel.testing.claude_checks import check_message, check_prompt
 from kernel.testing.claude_errors import ApiError, Invalid
-from kernel.testing.claude_faults import ANSWER, STATUS, WIRE, Fault, Script
-from kernel.testing.claude_http import Gone, Request, Response, json_response, stall
+from kernel.testing.claude_faults import ANSWER, STATUS, WIRE, ClaudeRule
 from kernel.testing.claude_limits import Limits
 from kernel.testing.claude_models import Models, page
 from kernel.testing.claude_record import Asked, Record, Seen, body_key, prompt_key
 from kernel.testing.claude_stream import events
 from kernel.testing.claude_usage import PromptCache, measure
+from kernel.testing.fake_http import Answer, Request, after, before, json_answer
+from kernel.testing.faults import Faults, Rule
 
 _ROUTES = [
     (method, re.compile(f"^{path}$"), operation)
@@ -47,7 +49,7 @@ _MESSAGES = {
 _SMALL = 32_000_000
 _LIMITS = {"batch_create": 256_000_000}
 """Bytes of a request."""
-Operation = Callable[[Request, Seen, str], Awaitable[Response]]
+Operation = Callable[[Request, Seen, str], Awaitable[Answer]]
 
 
 class Api:
@@ -56,40 +58,39 @@ class Api:
     def __init__(self, now: Callable[[], datetime], seconds: Callable[[], float]) -> None:
         self.keys: set[str] = set()
         self.latency = 0.0
-        self.script = Script()
+        self.faults = Faults()
         self.record = Record()
         self.models = Models()
         self.limits = Limits(now, seconds)
         self.answerer = Answerer(PromptCache(seconds))
-        self.batches = Batches(self.answerer, self.script, self.record, self.models, now, seconds)
+        self.batches = Batches(self.answerer, self.faults, self.record, self.models, now, seconds)
         self._ids = itertools.count(1)
 
-    async def handle(self, request: Request) -> Response:
-        """The answer to one request.
-
-        Raises:
-            Gone: the connection is to be cut.
-        """
+    async def handle(self, request: Request) -> Answer:
+        """The server's call."""
         method, operation, argument = _routed(request)
         seen = self.record.begin(request, operation, f"req_{next(self._ids):024x}")
         try:
-            response = await self._answered(request, seen, argument, wrong_method=not method)
-            seen.status = response.status
+            answer = await self._answered(request, seen, argument, wrong_method=not method)
+            delay, answer.delay = answer.delay, 0.0
+            await asyncio.sleep(delay)  # what is slow is in work meanwhile
         finally:
             self.record.in_flight -= 1
-        response.headers.setdefault("request-id", seen.request_id)
-        response.headers.setdefault("anthropic-organization-id", "org_fake")
-        return response
+        seen.status = 0 if answer.cut == "before" else answer.status
+        answer.headers.setdefault("request-id", seen.request_id)
+        answer.headers.setdefault("anthropic-organization-id", "org_fake")
+        return answer
 
     async def _answered(
         self, request: Request, seen: Seen, argument: str, *, wrong_method: bool
-    ) -> Response:
-        draw = body_key(request.body or request.path.encode()) + bytes([seen.attempt % 256])
-        fault = self.script.next(seen.operation, seen, draw, (*WIRE, *STATUS))
-        seen.fault = fault.kind if fault else ""
+    ) -> Answer:
+        lot = body_key(request.body or request.path.encode()) + bytes([seen.attempt % 256])
+        rule = self.faults.strike(seen.operation, seen, lot=lot, kinds=(*WIRE, *STATUS))
+        seen.fault = rule.kind if rule else ""
         try:
-            if fault:
-                await self._before(fault)
+            if answer := before(rule):
+                return answer
+            _refuse(rule)
             if not seen.operation:
                 raise ApiError(404, f"Not found: {request.path}")
             if wrong_method:
@@ -98,32 +99,17 @@ class Api:
             if request.too_large or len(request.body) > _LIMITS.get(seen.operation, _SMALL):
                 raise ApiError(413, "Request exceeds the maximum allowed number of bytes.")
             operation: Operation = getattr(self, f"_{seen.operation}")
-            response = await operation(request, seen, argument)
+            answer = await operation(request, seen, argument)
         except ApiError as error:
-            response = json_response(error.body(seen.request_id), error.status, error.headers)
-        except (Gone, OSError):
-            raise
+            answer = json_answer(error.body(seen.request_id), error.status, error.headers)
         except Exception as error:  # noqa: BLE001 - a test's function may raise anything
             self.record.errors.append(error)
             broken = ApiError(500, f"The fake or the test's function broke: {error!r}")
-            response = json_response(broken.body(seen.request_id), 500)
-        if fault:
-            _after(fault, response)
-        return response
-
-    async def _before(self, fault: Fault) -> None:
-        """What the fault does instead of an answer, or before it."""
-        if fault.kind == "drop":
-            raise Gone
-        if fault.kind == "stall":
-            await stall(600 if fault.seconds is None else fault.seconds)
-            raise Gone
-        if fault.kind == "slow":
-            await stall(1 if fault.seconds is None else fault.seconds)
-        if fault.kind in STATUS:
-            told = {} if fault.retry_after is None else {"retry-after": f"{fault.retry_after:g}"}
-            message = _MESSAGES.get(fault.kind, "Something went wrong, as the test asked for.")
-            raise ApiError(int(fault.kind), message, told)
+            answer = json_answer(broken.body(seen.request_id), 500)
+        if rule and rule.kind == "html":
+            page = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
+            return Answer(502, page, {"Content-Type": "text/html"})
+        return after(rule, answer)
 
     def _authorise(self, request: Request) -> None:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
@@ -135,7 +121,7 @@ class Api:
         if "anthropic-version" not in request.headers:
             raise Invalid("anthropic-version", "header is required")
 
-    async def _messages(self, request: Request, seen: Seen, _: str) -> Response:
+    async def _messages(self, request: Request, seen: Seen, _: str) -> Answer:
         params = decoded(request.body)
         asked = Asked(request.body, key=prompt_key(params), outcome="refused")
         self.record.ask(asked)
@@ -143,49 +129,50 @@ class Api:
         charged = measure(params, model).tokens
         headers = self.limits.take(charged, params["max_tokens"])
         if self.latency:
-            await stall(self.latency)
-        draw = asked.key + bytes([seen.attempt % 256])
-        fault = self.script.next("messages", asked, draw, ANSWER)
-        seen.fault = seen.fault or (fault.kind if fault else "")
-        message = self.answerer.message(asked, params, model, fault.kind if fault else "")
+            await asyncio.sleep(self.latency)
+        lot = asked.key + bytes([seen.attempt % 256])
+        rule = self.faults.strike("messages", asked, lot=lot, kinds=ANSWER)
+        fault = rule.kind if rule else ""
+        seen.fault = seen.fault or fault
+        message = self.answerer.message(asked, params, model, fault)
         self.limits.settle(params["max_tokens"], message["usage"])
-        asked.outcome = fault.kind if fault else "answered"
+        asked.outcome = fault or "answered"
         if params.get("stream"):
-            headers["content-type"] = "text/event-stream; charset=utf-8"
-            return Response(headers=headers, lines=events(message))
-        return json_response(message, headers=headers)
+            headers["Content-Type"] = "text/event-stream; charset=utf-8"
+            return Answer(headers=headers, lines=events(message))
+        return json_answer(message, headers=headers)
 
-    async def _count_tokens(self, request: Request, seen: Seen, _: str) -> Response:
+    async def _count_tokens(self, request: Request, seen: Seen, _: str) -> Answer:
         params = decoded(request.body)
         model = check_prompt(params, self.models)
-        return json_response({"input_tokens": measure(params, model).tokens})
+        return json_answer({"input_tokens": measure(params, model).tokens})
 
-    async def _models(self, request: Request, seen: Seen, name: str) -> Response:
+    async def _models(self, request: Request, seen: Seen, name: str) -> Answer:
         if name:
-            return json_response(self.models.get(name).told())
-        return json_response(page([m.told() for m in self.models.known.values()], request.query))
+            return json_answer(self.models.get(name).told())
+        return json_answer(page([m.told() for m in self.models.known.values()], request.query))
 
-    async def _batch_create(self, request: Request, seen: Seen, _: str) -> Response:
-        return json_response(self.batches.create(request.body).told(_base(request)))
+    async def _batch_create(self, request: Request, seen: Seen, _: str) -> Answer:
+        return json_answer(self.batches.create(request.body).told(_base(request)))
 
-    async def _batch_list(self, request: Request, seen: Seen, _: str) -> Response:
+    async def _batch_list(self, request: Request, seen: Seen, _: str) -> Answer:
         told = [batch.told(_base(request)) for batch in reversed(self.batches.known.values())]
-        return json_response(page(told, request.query))
+        return json_answer(page(told, request.query))
 
-    async def _batch_retrieve(self, request: Request, seen: Seen, name: str) -> Response:
+    async def _batch_retrieve(self, request: Request, seen: Seen, name: str) -> Answer:
         batch = await self.batches.polled(name)
-        return json_response(batch.told(_base(request)))
+        return json_answer(batch.told(_base(request)))
 
-    async def _batch_cancel(self, request: Request, seen: Seen, name: str) -> Response:
-        return json_response(self.batches.cancel(name).told(_base(request)))
+    async def _batch_cancel(self, request: Request, seen: Seen, name: str) -> Answer:
+        return json_answer(self.batches.cancel(name).told(_base(request)))
 
-    async def _batch_delete(self, request: Request, seen: Seen, name: str) -> Response:
+    async def _batch_delete(self, request: Request, seen: Seen, name: str) -> Answer:
         self.batches.delete(name)
-        return json_response({"id": name, "type": "message_batch_deleted"})
+        return json_answer({"id": name, "type": "message_batch_deleted"})
 
-    async def _batch_results(self, request: Request, seen: Seen, name: str) -> Response:
-        headers = {"content-type": "application/x-jsonl"}
-        return Response(headers=headers, lines=self.batches.results(name))
+    async def _batch_results(self, request: Request, seen: Seen, name: str) -> Answer:
+        headers = {"Content-Type": "application/x-jsonl"}
+        return Answer(headers=headers, lines=self.batches.results(name))
 
 
 def decoded(body: bytes) -> Any:
@@ -215,15 +202,9 @@ def _base(request: Request) -> str:
     return f"http://{request.headers.get('host', '127.0.0.1')}"
 
 
-def _after(fault: Fault, response: Response) -> None:
-    """What the fault does to an answer that is ready."""
-    if fault.kind == "drop_after":
-        raise Gone
-    if fault.kind == "drop_midway":
-        response.cut = True
-    if fault.kind == "drip":
-        response.drip = 1 if fault.seconds is None else fault.seconds
-    if fault.kind == "html":
-        response.status, response.lines = 502, None
-        response.body = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
-        response.headers["content-type"] = "text/html"
+def _refuse(rule: Rule | None) -> None:
+    """Raises the status that a fault answers with, if it does."""
+    if isinstance(rule, ClaudeRule) and rule.kind in STATUS:
+        told = {} if rule.retry_after is None else {"retry-after": f"{rule.retry_after:g}"}
+        message = _MESSAGES.get(rule.kind, "Something went wrong, as the test asked for.")
+        raise ApiError(int(rule.kind), message, told)

@@ -15,9 +15,10 @@ from kernel.testing.claude_answers import Answerer
 from kernel.testing.claude_batch import Batch, Result, rows_of
 from kernel.testing.claude_checks import check_message
 from kernel.testing.claude_errors import ApiError, Invalid
-from kernel.testing.claude_faults import ANSWER, ROW, Script
+from kernel.testing.claude_faults import ANSWER, ROW
 from kernel.testing.claude_models import Models
 from kernel.testing.claude_record import Asked, Record, prompt_key
+from kernel.testing.faults import Faults
 
 _PATIENCE = 2.0
 """Seconds for which the poll that ends a batch waits for its last rows."""
@@ -30,14 +31,14 @@ class Batches:
     def __init__(
         self,
         answerer: Answerer,
-        script: Script,
+        faults: Faults,
         record: Record,
         models: Models,
         now: Callable[[], datetime],
         seconds: Callable[[], float],
     ) -> None:
         self.answerer = answerer
-        self.script = script
+        self.faults = faults
         self.record = record
         self.models = models
         self.known: dict[str, Batch] = {}
@@ -157,8 +158,8 @@ class Batches:
             lot = hashlib.blake2b(
                 asked.key + str(asked.custom_id).encode(), digest_size=16
             ).digest()
-            fault = self.script.next("row", asked, lot, (*ROW, *ANSWER))
-            result = self._result(asked, params, fault.kind if fault else "")
+            rule = self.faults.strike("row", asked, lot=lot, kinds=(*ROW, *ANSWER))
+            result = self._result(asked, params, rule.kind if rule else "")
             batch.results.append((lot, asked, result))
             if index % _SLICE == 0:
                 await asyncio.sleep(0)

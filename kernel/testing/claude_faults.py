@@ -5,7 +5,7 @@
 | refused | no connection at all, until `recover()` |
 | drop, drop_after, drop_midway | the connection is cut: before anything was done, after it was done, in the middle of the answer |
 | stall, slow, drip | no answer for `seconds` (600), an answer after `seconds` (1), an answer spread over `seconds` (1) |
-| 401, 403, 404, 408, 413, 429, 500, 503, 529 | this status; 429 and 529 with `retry_after` seconds if given |
+| 400, 401, 402, 403, 404, 408, 409, 413, 429, 500, 503, 504, 529 | this status; `retry_after` seconds if given |
 | html | 502 with a page of a proxy instead of JSON |
 | truncated | JSON cut in its middle, stop_reason max_tokens |
 | schema | JSON that breaks the schema: a field is missing, another has the wrong type |
@@ -19,18 +19,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import random
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, ClassVar
 
 import msgspec
 
 from kernel.testing.claude_errors import TYPES
-
-if TYPE_CHECKING:
-    from kernel.testing.claude_record import Asked, Seen
+from kernel.testing.faults import Rule
 
 WIRE = ("refused", "drop", "drop_after", "drop_midway", "stall", "slow", "drip", "html")
 ANSWER = (
@@ -46,72 +41,24 @@ OPERATIONS = (
     *("batch_results", "batch_cancel", "batch_delete"),
 )
 
-When = Callable[[Any], bool]
 
-
-@dataclass(slots=True)
-class Fault:
+class ClaudeRule(Rule, kw_only=True, forbid_unknown_fields=True):
     """One line of the script."""
 
-    kind: str
-    on: tuple[str, ...]
-    """Operations, `row` for rows of batches, or `any`."""
-    left: float = 1
-    """How many times more; infinite by share."""
-    share: float = 1.0
-    when: When | None = None
+    KNOWN: ClassVar[tuple[str, ...]] = KINDS
+    PLACES: ClassVar[tuple[str, ...]] = (*OPERATIONS, "row")
+
+    on: str | tuple[str, ...] = ()
+    """Operations, `row` for rows of batches, or `any`; empty for what the kind is about."""
     retry_after: float | None = None
-    seconds: float | None = None
+    """Seconds, in the header."""
 
-    def strikes(self, operation: str, subject: Seen | Asked, draw: bytes) -> bool:
-        """Whether it hits this request or row; if so, it is used up by one."""
-        if self.left < 1 or not ({operation, "any"} & set(self.on)):
-            return False
-        if self.when and not self.when(subject):
-            return False
-        if self.share < 1:
-            lot = hashlib.blake2b(draw + self.kind.encode(), digest_size=8).digest()
-            if int.from_bytes(lot) >= self.share * 2**64:
-                return False
-        self.left -= 1
-        return True
-
-
-class Script:
-    """The faults to come, in the order in which they were asked for."""
-
-    def __init__(self) -> None:
-        self.faults: list[Fault] = []
-
-    def add(self, kind: str | int, on: str | tuple[str, ...] | None, **settings: Any) -> Fault:
-        """One more line.
-
-        Raises:
-            ValueError: there is no such fault, or no such operation.
-        """
-        kind = str(kind)
-        if kind not in KINDS:
-            raise ValueError(f"no fault {kind!r}; there are {', '.join(KINDS)}")
-        if on is None:
-            on = ("row",) if kind in ROW else ("messages", "row") if kind in ANSWER else "messages"
-        on = (on,) if isinstance(on, str) else on
-        if odd := set(on) - {*OPERATIONS, "row", "any"}:
-            raise ValueError(
-                f"no operation {sorted(odd)}; there are {', '.join(OPERATIONS)}, row, any"
-            )
-        fault = Fault(kind, on, **settings)
-        self.faults.append(fault)
-        return fault
-
-    def next(
-        self, operation: str, subject: Seen | Asked, draw: bytes, kinds: tuple[str, ...] = KINDS
-    ) -> Fault | None:
-        """The first fault of these kinds that hits."""
-        for fault in self.faults:
-            if fault.kind in kinds and fault.strikes(operation, subject, draw):
-                self.faults = [one for one in self.faults if one.left >= 1]
-                return fault
-        return None
+    def __post_init__(self) -> None:
+        """Checks the words."""
+        if not self.on:
+            answer = ("messages", "row") if self.kind in ANSWER else "messages"
+            self.on = "row" if self.kind in ROW else answer
+        super().__post_init__()
 
 
 def spoiled(kind: str, value: Any, seed: int) -> str:

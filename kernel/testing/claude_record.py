@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from kernel.testing.claude_http import Request
+from kernel.testing.fake_http import Request
 
 
 @dataclass(slots=True)

@@ -8,35 +8,30 @@ docs/fake-sendgrid.md tells what it answers and how to make it fail.
 
 from __future__ import annotations
 
-import asyncio
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from threading import Event
-from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 
 from kernel.tenancy.core import SystemClock
+from kernel.testing.fake_http import HttpFake
+from kernel.testing.fake_mail import TakesMail
 from kernel.testing.sendgrid_api import SCOPES, Api, scopes
 from kernel.testing.sendgrid_control import Control
-from kernel.testing.sendgrid_faults import Faults, Rule
-from kernel.testing.sendgrid_http import Server
+from kernel.testing.sendgrid_faults import SendGridRule
 from kernel.testing.sendgrid_lists import Domains, Lists
 from kernel.testing.sendgrid_logs import Logs
 from kernel.testing.sendgrid_send import Received
 from kernel.testing.sendgrid_store import Accepted, Store
 from kernel.testing.sendgrid_webhook import EventSettings, Webhook
 
-__all__ = ["Accepted", "EventSettings", "FakeSendGrid", "Received", "Rule"]
+__all__ = ["Accepted", "EventSettings", "FakeSendGrid", "Received"]
 
 API_KEY = "SG.fake.0000"
 
 
-class FakeSendGrid:
+class FakeSendGrid(TakesMail, HttpFake):
     """A server on a port of this machine, from `async with` to its end.
 
     Args:
@@ -48,6 +43,8 @@ class FakeSendGrid:
         host: where to listen.
         folder: where the file of what was accepted is made.
     """
+
+    RULE = SendGridRule
 
     def __init__(
         self,
@@ -63,7 +60,6 @@ class FakeSendGrid:
         system = SystemClock()
         self.api_key = api_key
         self.oracle = Store(folder)
-        """What was accepted: `accepted()`, `counts()`, `twice()`, `totals()`."""
         self.api = Api(clock or (lambda: system.now().timestamp()), self.oracle, seed, keep)
         self.api.keys[api_key] = frozenset(SCOPES)
         Logs(self.api)
@@ -74,28 +70,16 @@ class FakeSendGrid:
         self.api.on_accepted = self.webhook.wake
         self.api.control = Control(self).handle
         self.api.add("GET", "/v3/scopes", "other", "mail.send", scopes(self.api))
-        self._server = Server(self.api.handle, port, host)
+        self.faults = self.api.faults
+        super().__init__(self.api, port, host)
 
-    async def __aenter__(self) -> FakeSendGrid:
-        self._loop, self._thread = asyncio.get_running_loop(), threading.get_ident()
+    async def __aenter__(self) -> Self:
         self.webhook.start()
-        await self._server.start()
-        return self
+        return await super().__aenter__()
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self._server.stop()
+    async def _ended(self, error: BaseException | None) -> None:
         await self.webhook.stop()
-        self.oracle.close()
-
-    @property
-    def url(self) -> str:
-        """For the client, e.g. `http://127.0.0.1:40123`."""
-        return f"http://{self._server.host}:{self._server.port}"
+        await super()._ended(error)
 
     # --- who may
 
@@ -122,65 +106,6 @@ class FakeSendGrid:
         for limit, number in ((self.api.send_limit, requests), (self.api.other_limit, other)):
             limit.__init__(self.api.clock, number, seconds)  # type: ignore[misc]
 
-    @property
-    def latency(self) -> float:
-        """Seconds that each answer takes."""
-        return self.api.latency
-
-    @latency.setter
-    def latency(self, seconds: float) -> None:
-        self.api.latency = seconds
-
-    # --- how it fails
-
-    @property
-    def faults(self) -> Faults:
-        """The script, its seed, and how often each kind has `struck`."""
-        return self.api.faults
-
-    def fail(
-        self,
-        kind: str | int,
-        times: int | None = None,
-        *,
-        when: Callable[[Any], bool] | None = None,
-        **rule: Any,
-    ) -> Rule:
-        """Scripts a fault of the table in `sendgrid_faults`.
-
-        Args:
-            kind: what fails, e.g. `429`, `"drop_after"`, `"stall"`.
-            times: how often: once, or without end where something says which.
-            when: gets the mail that is sent, says whether it is met.
-            rule: as of `Rule`: `share`, `nth`, `every`, `to`, `on`, `seconds`.
-
-        Raises:
-            ValueError: there is no such fault, or no such operation.
-        """
-        return self.add_rule(Rule(kind=str(kind), times=times, **rule), when)
-
-    def add_rule(self, rule: Rule, when: Callable[[Any], bool] | None = None) -> Rule:
-        """A rule as it comes over HTTP."""
-        if rule.kind == "refused":
-            asyncio.run_coroutine_threadsafe(self._refuse_for(rule.seconds), self._loop)
-            return rule
-        return self.faults.add(rule, when)
-
-    async def refuse(self) -> None:
-        """No connection at all from now on, and the open ones are cut, until `recover()`."""
-        await self._server.refuse()
-
-    async def _refuse_for(self, seconds: float | None) -> None:
-        await self.refuse()
-        if seconds is not None:
-            await asyncio.sleep(seconds)
-            await self._server.accept()
-
-    async def recover(self) -> None:
-        """Nothing fails any more."""
-        self.faults.clear()
-        await self._server.accept()
-
     def reset(self) -> None:
         """Forgets what was accepted, all faults and what is counted."""
         self.webhook.reset()
@@ -195,7 +120,7 @@ class FakeSendGrid:
 
     def totals(self) -> dict[str, Any]:
         """What was accepted (`Store.totals`), the `sent` requests to mail/send, `statuses` of all answers
-        (`before`, `midway`, `never` where the connection was cut or left), faults that `struck`, `events`
+        (`before`, `midway` where the connection was cut), faults that `struck`, `events`
         answered with 2xx and their posts by status (`posted`).
         """
         return {
@@ -206,10 +131,6 @@ class FakeSendGrid:
             "posted": self.webhook.posted,
             "events": self.webhook.events,
         }
-
-    def accepted(self, message: str | None = None, **asked: Any) -> list[Accepted]:
-        """As `Store.accepted`: every acceptance of a message, or all, a page at a time."""
-        return self.oracle.accepted(message=message, **asked)
 
     def received(self, message: str) -> list[Received]:
         """What the recipients of a message got, one for each acceptance that is still kept in full."""
@@ -241,31 +162,6 @@ class FakeSendGrid:
     async def deliver(self) -> int:
         """Lets everything happen that is due, and waits until it is told. How many events were taken."""
         return await self.webhook.deliver()
-
-    # --- where no event loop runs
-
-    @classmethod
-    @contextmanager
-    def in_thread(cls, **settings: Any) -> Iterator[FakeSendGrid]:
-        """One that lives in a thread of its own, for tests that do not run in an event loop."""
-        with ThreadPoolExecutor(1) as thread, asyncio.Runner() as runner:
-            fake = cls(**settings)
-            begun, ended = Event(), asyncio.Event()
-
-            async def live() -> None:
-                async with fake:
-                    begun.set()
-                    await ended.wait()
-
-            living = thread.submit(runner.run, live())
-            living.add_done_callback(lambda _: begun.set())
-            begun.wait()
-            try:
-                yield fake
-            finally:
-                if not living.done():
-                    fake._loop.call_soon_threadsafe(ended.set)
-                living.result()
 
 
 if __name__ == "__main__":

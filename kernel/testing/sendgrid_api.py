@@ -8,10 +8,10 @@ from typing import Any
 
 import msgspec
 
-from kernel.testing.claude_http import Request
-from kernel.testing.sendgrid_errors import MESSAGES, Refused
-from kernel.testing.sendgrid_faults import Faults, Rule
-from kernel.testing.sendgrid_http import Answer, json_answer
+from kernel.testing.fake_http import Answer, Request, after, before, json_answer
+from kernel.testing.faults import Faults, Rule
+from kernel.testing.sendgrid_errors import Refused
+from kernel.testing.sendgrid_faults import AFTER, SendGridRule
 from kernel.testing.sendgrid_limits import Limit, Throttled, told
 from kernel.testing.sendgrid_mail import Mail, read
 from kernel.testing.sendgrid_send import Kept, Received, received, rows, x_message_id
@@ -150,35 +150,17 @@ class Api:
 
     def _before(self, rule: Rule | None) -> Answer | None:
         """What a fault answers before anything was done, if it does."""
-        if rule is None:
-            return None
-        if rule.kind == "429":
-            ends = self.clock() + (1 if rule.seconds is None else rule.seconds)
-            raise Throttled(told(rule.limit or 100, 0, ends))
-        if rule.kind.isdecimal():
+        if isinstance(rule, SendGridRule) and rule.kind == "429":
+            raise Throttled(told(rule.limit or 100, 0, self.clock() + rule.lasts(1)))
+        if rule and rule.kind.isdecimal():
             raise Refused(int(rule.kind))
-        if rule.kind == "drop":
-            return Answer(cut="before")
-        if rule.kind == "stall":
-            return _silence(rule)
-        return None
+        return before(rule)
 
     def _after(self, rule: Rule | None, answer: Answer) -> Answer:
         """What a fault makes of the answer to what was done."""
-        if rule is None:
-            return answer
-        kind = rule.kind
-        if kind == "slow":
-            answer.delay = 1.0 if rule.seconds is None else rule.seconds
-        elif kind == "drop_after":
-            return Answer(cut="before")
-        elif kind == "drop_midway":
-            answer.cut = "midway"
-        elif kind == "stall_after":
-            return _silence(rule)
-        elif kind.endswith("_after"):
-            return Refused(status := int(kind[:3]), (MESSAGES[status], None)).answer()
-        return answer
+        if rule and rule.kind in AFTER:
+            return Refused(int(rule.kind[:3])).answer()
+        return after(rule, answer)
 
     # --- mail/send
 
@@ -187,6 +169,8 @@ class Api:
         number = self.requests
         headers = self.send_limit.take()
         subuser = self._who(request, "mail.send")
+        if request.too_large:
+            raise Refused(413)
         now = self.clock()
         mail = read(request.body, now)
         self._allowed(mail)
@@ -212,12 +196,6 @@ class Api:
         """What the recipient of a row got, unless its request is forgotten."""
         mail = self.kept.mail(row.request)
         return received(mail, int(row.sg_id.rpartition("-")[2])) if mail else None
-
-
-def _silence(rule: Rule) -> Answer:
-    if rule.seconds is None:
-        return Answer(cut="never")
-    return Answer(cut="before", delay=rule.seconds)
 
 
 def scopes(api: Api) -> Operation:

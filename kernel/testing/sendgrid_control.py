@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from kernel.testing.fake_http import Answer, json_answer
 from kernel.testing.sendgrid_errors import Refused
-from kernel.testing.sendgrid_faults import Rule
-from kernel.testing.sendgrid_http import Answer, json_answer
+from kernel.testing.sendgrid_faults import SendGridRule
 from kernel.testing.sendgrid_webhook import EventSettings
 
 if TYPE_CHECKING:
-    from kernel.testing.claude_http import Request
+    from kernel.testing.fake_http import Request
     from kernel.testing.sendgrid import FakeSendGrid
 
 _PAGE = 10_000
@@ -22,7 +22,7 @@ _PAGE = 10_000
 class FaultScript(msgspec.Struct, forbid_unknown_fields=True):
     """The body of `POST /_fake/faults`: rules to add."""
 
-    rules: list[Rule] = []
+    rules: list[SendGridRule] = []
     clear: bool = False
     """Whether the old ones go first."""
     seed: int | None = None

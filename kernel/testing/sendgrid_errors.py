@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kernel.testing.sendgrid_http import Answer, json_answer
+from kernel.testing.fake_http import Answer, json_answer
 
 _HELP = "http://sendgrid.com/docs/API_Reference/Web_API_v3/Mail/errors.html"
 

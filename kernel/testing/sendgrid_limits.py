@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from kernel.testing.fake_http import Answer
 from kernel.testing.sendgrid_errors import Refused
-from kernel.testing.sendgrid_http import Answer
 
 
 class Limit:

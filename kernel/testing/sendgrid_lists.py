@@ -5,9 +5,9 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from kernel.testing.fake_http import Answer, json_answer
 from kernel.testing.sendgrid_api import Api, Asked
 from kernel.testing.sendgrid_errors import Refused
-from kernel.testing.sendgrid_http import Answer, json_answer
 
 LISTS = ("bounces", "blocks", "invalid_emails", "spam_reports", "unsubscribes")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import msgspec
 
+from kernel.testing.fake_http import Answer, json_answer
 from kernel.testing.sendgrid_api import Api, Asked
 from kernel.testing.sendgrid_errors import Refused
-from kernel.testing.sendgrid_http import Answer, json_answer
 from kernel.testing.sendgrid_query import ACTIVITY, LOGS, condition
 from kernel.testing.sendgrid_store import as_accepted
 

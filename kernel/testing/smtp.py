@@ -15,14 +15,15 @@ import fnmatch
 from collections.abc import Callable
 from email.message import EmailMessage
 from pathlib import Path
-from types import TracebackType
 from typing import Any, ClassVar, cast
 
 import dkim
 
 from kernel.tenancy.core import SystemClock
-from kernel.testing.sendgrid_faults import Faults, Rule
-from kernel.testing.sendgrid_store import Accepted, Store
+from kernel.testing.fake import Listener
+from kernel.testing.fake_mail import TakesMail
+from kernel.testing.faults import Faults, Rule
+from kernel.testing.sendgrid_store import Store
 from kernel.testing.smtp_tls import Certificate
 
 try:
@@ -51,10 +52,10 @@ class SmtpRule(Rule, kw_only=True, forbid_unknown_fields=True):
     KNOWN: ClassVar[tuple[str, ...]] = SMTP_KINDS
     PLACES: ClassVar[tuple[str, ...]] = ("connect", "mail", "rcpt", "data")
 
-    on: str = "data"
+    on: str | tuple[str, ...] = "data"
 
 
-class FakeSmtp:
+class FakeSmtp(TakesMail):
     """A mail server on a port of this machine, from `async with` to its end.
 
     Args:
@@ -67,6 +68,8 @@ class FakeSmtp:
         keep: how many of the newest mails are kept in full.
         require_tls: whether mail is taken over TLS only.
     """
+
+    RULE = SmtpRule
 
     def __init__(
         self,
@@ -81,7 +84,7 @@ class FakeSmtp:
         require_tls: bool = False,
         folder: Path | None = None,
     ) -> None:
-        self.host, self.port = "127.0.0.1", port
+        super().__init__(Listener(self._connection, port))
         self.certificate = Certificate() if tls else None
         """`path` of it, for the client to trust."""
         self.user, self.password, self.require_tls = user, password, require_tls
@@ -94,64 +97,13 @@ class FakeSmtp:
         self._keep = keep
         self._kept: dict[int, bytes] = {}
         self._mails = 0
-        self._open: set[asyncio.Transport] = set()
-        self._server: asyncio.Server | None = None
 
-    async def __aenter__(self) -> FakeSmtp:
-        await self.accept()
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.refuse()
-        self.oracle.close()
+    async def _ended(self, error: BaseException | None) -> None:
+        await super()._ended(error)
         if self.certificate:
             self.certificate.close()
 
-    async def accept(self) -> None:
-        """Listens (again)."""
-        if not self._server:
-            loop = asyncio.get_running_loop()
-            self._server = await loop.create_server(self._connection, self.host, self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
-
-    async def refuse(self) -> None:
-        """No connection at all from now on, and the open ones are cut, until `recover()`."""
-        if self._server:
-            self._server.close()
-            self._server = None
-        for transport in [*self._open]:
-            transport.abort()
-
-    async def recover(self) -> None:
-        """Nothing fails any more."""
-        self.faults.clear()
-        await self.accept()
-
-    def fail(
-        self,
-        kind: str | int,
-        times: int | None = None,
-        *,
-        when: Callable[[Any], bool] | None = None,
-        **rule: Any,
-    ) -> Rule:
-        """Scripts a fault; see `SmtpRule`. `when` gets the mail, for faults after the dot.
-
-        Raises:
-            ValueError: there is no such fault, or no such command.
-        """
-        return self.faults.add(SmtpRule(kind=str(kind), times=times, **rule), when)
-
     # --- what it did
-
-    def accepted(self, message: str | None = None, **asked: Any) -> list[Accepted]:
-        """As `Store.accepted`: every acceptance of a message, or all, a page at a time."""
-        return self.oracle.accepted(message=message, **asked)
 
     def received(self, message: str) -> list[EmailMessage]:
         """The mails of a message that are still kept, one for each acceptance."""
@@ -231,7 +183,7 @@ class FakeSmtp:
             return str(await server.silence(rule))
         self._take(envelope.mail_from, envelope.rcpt_tos, raw, parsed)
         if rule and rule.kind == "slow":
-            await asyncio.sleep(1.0 if rule.seconds is None else rule.seconds)
+            await asyncio.sleep(rule.lasts(1))
         elif rule:
             return str(await server.silence(rule))
         return f"250 2.0.0 OK queued as {self._mails}"
@@ -251,12 +203,6 @@ class _Connection(SMTP):
         super().connection_made(transport)
         if self._own is None:  # the one below TLS
             self._own = cast("asyncio.Transport", transport)
-            self.fake._open.add(self._own)
-
-    def connection_lost(self, error: Exception | None) -> None:
-        if self._own:
-            self.fake._open.discard(self._own)
-        super().connection_lost(error)
 
     async def push(self, status: Any) -> None:
         greets = isinstance(status, str) and status.startswith("220 fake.test")
@@ -281,7 +227,7 @@ class _Connection(SMTP):
     async def silence(self, rule: Rule) -> str:
         """No answer: cut at once, or after so many seconds of nothing."""
         if rule.kind.startswith("stall"):
-            await asyncio.sleep(600 if rule.seconds is None else rule.seconds)
+            await asyncio.sleep(rule.lasts(600))
         self.abort()
         return "421 cut"
 

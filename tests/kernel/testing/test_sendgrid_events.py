@@ -15,14 +15,14 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from kernel.testing.sendgrid_http import Answer, Server
+from kernel.testing.fake_http import Answer, Server
 from kernel.testing.sendgrid_webhook import SIGNATURE, TIMESTAMP
 from tests.kernel.testing.sending import mail, person
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from kernel.testing.claude_http import Request
+    from kernel.testing.fake_http import Request
     from kernel.testing.sendgrid import FakeSendGrid
 
 

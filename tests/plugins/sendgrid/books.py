@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from kernel.testing.sendgrid_http import json_answer
+from kernel.testing.fake_http import json_answer
 
 if TYPE_CHECKING:
     from kernel.testing.sendgrid import FakeSendGrid
