@@ -2,7 +2,7 @@
 
 from kernel.db.migrate import sql_migration
 
-ID = "2026-11-25T09:00:00:720001"
+ID = "2026-11-24T20:30:00:720001"
 DESCRIPTION = "person keys can be wrapped anew"
 
 SQL = """
