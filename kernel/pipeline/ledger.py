@@ -82,6 +82,9 @@ SELECT id FROM profiles_customer WHERE tenant_id = $1 AND id = ANY($2::bigint[])
 FOR NO KEY UPDATE SKIP LOCKED
 """
 
+# Whatever the server is set to: an attempt that it forgot when it died would be made twice.
+ON_DISK = "SET LOCAL synchronous_commit = on"
+
 ATTEMPT = """
 UPDATE pipeline_message m SET state = 'attempting', attempts = attempts + 1, attempted_at = $4,
   lease_until = now() + make_interval(secs => $5), reason = '', mailbox = r.mailbox, updated_at = now()
@@ -171,6 +174,7 @@ async def claim(
 
 async def attempt(ctx: Context, messages: Sequence[Outgoing], lease: float) -> None:
     """Mark messages as handed over from now on, under a lease of so many seconds."""
+    await ctx.db.execute(ON_DISK)
     await ctx.db.execute(
         ATTEMPT,
         ctx.tenant.id,

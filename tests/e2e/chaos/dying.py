@@ -7,6 +7,7 @@ import inspect
 import os
 import signal
 import sys
+import threading
 from types import CodeType, FrameType, ModuleType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,8 +28,29 @@ BETWEEN_CLAIM_AND_RECORD: dict[str, tuple[str, ...]] = {
     "plugins.sendgrid.client": (),
     "plugins.sendgrid.payload": (),
     "plugins.sendgrid.answers": (),
+    "plugins.smtp.account": (),
+    "plugins.smtp.answers": (),
+    "plugins.smtp.bounces": (),
+    "plugins.smtp.channel": (),
+    "plugins.smtp.handover": (),
+    "plugins.smtp.mime": (),
+    "plugins.smtp.pool": (),
+    "plugins.smtp.transaction": (),
 }
 """Module -> its functions that a message passes through on its way out; empty: all of them."""
+
+BETWEEN_EVENT_AND_LEDGER: dict[str, tuple[str, ...]] = {
+    "kernel.pipeline.heard": (),
+    "kernel.pipeline.outcomes": ("record", "_for_good"),
+    "kernel.pipeline.suppressing": (),
+    "plugins.sendgrid.fold": (),
+    "plugins.sendgrid.jobs": ("fold_events",),
+    "plugins.sendgrid.matching": (),
+    "plugins.sendgrid.repo": ("store", "pick", "settle", "wait", "count", "histories"),
+    "plugins.sendgrid.states": (),
+    "plugins.sendgrid.whole": ("take_apart", "store"),
+}
+"""The same for what SendGrid tells of a message, on its way in."""
 
 
 class Line(NamedTuple):
@@ -41,10 +63,10 @@ class Line(NamedTuple):
         return f"{os.path.relpath(self.file)}:{self.number}"
 
 
-def lines(channel: str) -> list[Line]:
-    """Every line that runs between claim and record when `channel` carries the messages."""
+def lines(channel: str, where: dict[str, tuple[str, ...]] = BETWEEN_CLAIM_AND_RECORD) -> list[Line]:
+    """Every line that runs `where` when `channel` carries the messages."""
     found: set[Line] = set()
-    for name, wanted in BETWEEN_CLAIM_AND_RECORD.items():
+    for name, wanted in where.items():
         if name.startswith("plugins.") and name.split(".")[1] != channel:
             continue
         module = importlib.import_module(name)
@@ -69,6 +91,7 @@ def die_at(line: Line, times: int) -> None:
     def called(frame: FrameType, event: str, arg: Any) -> Any:
         return in_file if frame.f_code.co_filename == line.file else None
 
+    threading.settrace(called)  # some mails are made in a thread
     sys.settrace(called)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -13,8 +14,10 @@ from kernel.testing.pytest_plugin import SECRET
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from kernel.tenancy.core import Core
+    from tests.e2e.chaos.world import World
 
 
 class Nursery:
@@ -23,33 +26,42 @@ class Nursery:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def worker(self, **wish: Any) -> int:
-        """The process id of a new worker; what may be wished for stands in `nursery`."""
+    def worker(self, world: World, environment: dict[str, str], **wish: Any) -> int:
+        """The process id of a new worker on the servers of `world`.
+
+        Args:
+            world: its database and queue.
+            environment: further variables, for its channel.
+            wish: what may be wished for stands in `nursery`.
+        """
+        settings = {
+            **environment,
+            "MAILWRIGHT_ENV": "test",
+            "DATABASE_URL": world.core.pool.url,
+            "REDIS_URL": world.redis_url,
+            "MAILWRIGHT_SECRET": SECRET,
+            "MAILWRIGHT_BASE_URL": "http://mail.test",
+            "MAILWRIGHT_LOG_LEVEL": "error",
+        }
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write(json.dumps(wish) + "\n")
+        self._process.stdin.write(json.dumps({"settings": settings, **wish}) + "\n")
         self._process.stdin.flush()
         return int(self._process.stdout.readline())
 
 
 @contextmanager
-def nursery(core: Core, redis_url: str, **environment: str) -> Iterator[Nursery]:
-    """Workers that use the database and queue given."""
-    settings = {
-        "MAILWRIGHT_ENV": "test",
-        "DATABASE_URL": core.pool.url,
-        "REDIS_URL": redis_url,
-        "MAILWRIGHT_SECRET": SECRET,
-        "MAILWRIGHT_BASE_URL": "http://mail.test",
-        "MAILWRIGHT_LOG_LEVEL": "error",
-    }
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.e2e.chaos.nursery"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **environment, **settings},
-    )
+def nursery(log: Path) -> Iterator[Nursery]:
+    """Ready in some seconds. What its workers say, which is much when servers die, goes to `log`."""
+    with log.open("a") as said:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.e2e.chaos.nursery"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            text=True,
+            env={**os.environ, "MAILWRIGHT_ENV": "test"},
+        )
     try:
         yield Nursery(process)
     finally:
@@ -57,16 +69,29 @@ def nursery(core: Core, redis_url: str, **environment: str) -> Iterator[Nursery]
         process.wait()
 
 
-async def let_leases_end(core: Core) -> int:
-    """Let the minutes pass that a lease lasts; returns how many attempts it was about.
+def kill(pid: int) -> None:
+    """As kill -9 does; nothing where it is dead already."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
 
-    Only what has no answer for half a second is touched: no living worker's attempt takes as long.
+
+async def let_leases_end(core: Core) -> None:
+    """The minutes pass that a lease lasts. Attempts of living workers do not take as long: call it when
+    none lives.
     """
     async with core.system_scope("chaos") as unit:
-        tag = await unit.execute(
-            """UPDATE pipeline_message SET lease_until = now() WHERE (tenant_id, id) IN (
-                 SELECT tenant_id, id FROM pipeline_message WHERE lease_until > now()
-                 AND (state = 'unknown' OR updated_at < now() - interval '0.5 seconds')
-                 FOR UPDATE SKIP LOCKED)"""
+        await unit.execute(
+            "UPDATE pipeline_message SET lease_until = now() WHERE lease_until > now()"
         )
-    return int(tag.rpartition(" ")[2])
+
+
+async def let_be_asked_again(core: Core) -> None:
+    """The minute passes in which a channel is not asked again about the same messages."""
+    async with core.system_scope("chaos") as unit:
+        await unit.execute(
+            """UPDATE pipeline_message SET lease_until = now() WHERE (tenant_id, id) IN (
+                 SELECT tenant_id, id FROM pipeline_message
+                 WHERE state = 'unknown' AND lease_until > now() FOR UPDATE SKIP LOCKED)"""
+        )

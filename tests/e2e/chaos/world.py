@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+import logging
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,32 +26,35 @@ from kernel.testing.seed import add_tenant
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-DATABASE = "chaos"
 LOST = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
 """What a connection says whose server is gone."""
+_LEFT = """
+SELECT count(*) AS rows, count(*) FILTER (WHERE due_at IS NULL OR due_at <= clock_at) AS due,
+  greatest(min(due_at), clock_at + interval '1 minute') AS next
+FROM tenancy_tenant, LATERAL ({what}) w WHERE tenant_id = 'alpha' GROUP BY clock_at
+"""
 
 
 class World:
     """Two servers and a Core that survives their restarts."""
 
     def __init__(self, folder: Path, servers: EmbeddedServers, core: Core, redis_url: str) -> None:
-        self._folder = folder
+        self.folder = folder
         self._servers = servers
         self.core = core
         self.redis_url = redis_url
 
     async def restart_postgres(self) -> None:
         """Kill the server's processes, all of them, and start it again."""
-        pgdata = find_places(self._folder).pgdata
+        pgdata = find_places(self.folder).pgdata
         number = int((pgdata / "postmaster.pid").read_text().splitlines()[0])
         postmaster = psutil.Process(number)
         family = [postmaster, *postmaster.children(recursive=True)]
         for process in family:
-            try:
+            with suppress(psutil.NoSuchProcess):
                 process.kill()
-            except psutil.NoSuchProcess:
-                continue
-        await asyncio.to_thread(psutil.wait_procs, family, timeout=10)
+        while any(map(_lives, family)):
+            await asyncio.sleep(0.01)
         await self._servers.start()
         await self.until_answers()
 
@@ -74,18 +79,55 @@ class World:
         """The tenant's time jumps, forward or back."""
         async with self.core.system_scope("chaos") as unit:
             await unit.execute(
-                "UPDATE tenancy_tenant SET clock_at = clock_at + make_interval(secs => $1)",
-                hours * 3600,
+                "UPDATE tenancy_tenant SET clock_at = clock_at + $1", timedelta(hours=hours)
             )
+
+    async def wait(self, what: str) -> int:
+        """A moment in which workers work; returns how many rows were left before it. Where none of them
+        was due, time passes until the next one is.
+
+        Args:
+            what: SELECT of a column `due_at`, of alpha's rows that work is left for.
+        """
+        async with self.core.system_scope("chaos") as unit:
+            left = await unit.fetchrow(_LEFT.format(what=what))
+            if left and left["rows"] and not left["due"]:
+                await unit.execute("UPDATE tenancy_tenant SET clock_at = $1", left["next"])
+        await asyncio.sleep(0.1)
+        return left["rows"] if left else 0
+
+
+async def _hurry(server_url: str) -> None:
+    """It is the server that is killed, never the machine: what was written is there without waiting for
+    the disk, which takes longest when the server starts again.
+    """
+    admin: asyncpg.Connection[None] = await asyncpg.connect(server_url)
+    await admin.execute("ALTER SYSTEM SET fsync = off")
+    await admin.execute("SELECT pg_reload_conf()")
+    await admin.close()
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Dead ones may stay in the list for long: it is not us who buries them."""
+    try:
+        return bool(process.status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
 
 
 @asynccontextmanager
-async def world(folder: Path, plugins: Sequence[str] | None = None) -> AsyncIterator[World]:
-    """Servers in `folder` with the tenants `alpha`, who has every plugin or those named, and `bravo`."""
+async def world(folder: Path, plugins: Sequence[str]) -> AsyncIterator[World]:
+    """A new database with the tenants `alpha`, who has these plugins, and `bravo`, on the servers of `folder`.
+
+    Like every database of tests it is set to `synchronous_commit = off`, so that it forgets the last
+    moments before a kill: an attempt must not be among them.
+    """
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # it says that servers are away
     servers = EmbeddedServers(folder)
     urls = await servers.start()
     board = build_plugboard()
     try:
+        await _hurry(urls.database_url)
         url = await database.clone(urls.database_url, board, database.unique_name())
         pool = await Pool(url, size=4).open()
         core = Core(
@@ -94,8 +136,7 @@ async def world(folder: Path, plugins: Sequence[str] | None = None) -> AsyncIter
             links=Links(base_url="http://mail.test", secret=SECRET),
             clock=TurnedClock(),
         )
-        everything = sorted(set(board.plugins) - board.enabled({}))
-        await add_tenant(core, "alpha", everything if plugins is None else plugins)
+        await add_tenant(core, "alpha", plugins)
         await add_tenant(core, "bravo")
         yield World(folder, servers, core, urls.redis_url)
         await pool.close()

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kernel.pipeline import approvals, campaigns, run
+from kernel.pipeline import approvals, campaigns, ledger, run
+from kernel.testing.messages import add_campaign, add_messages
 from kernel.testing.seed import add_customers
 
 if TYPE_CHECKING:
@@ -123,3 +124,17 @@ async def test_a_switched_off_channel_keeps_everyone_waiting(
     await run.advance(shop, "alpha")
     assert (await law(shop, campaign_id)).waiting == 6
     assert provider.accepted == []
+
+
+async def test_an_attempt_is_on_disk_whatever_the_server_is_set_to(shop: Core) -> None:
+    """Else a server that dies forgets it, and the message is sent again: seen with SendGrid in chaos."""
+    asked = "SELECT current_setting('synchronous_commit')"
+    async with shop.tenant_scope("alpha") as ctx:
+        assert await ctx.db.fetchval(asked) == "off"  # as databases of tests are
+        batch = await add_messages(ctx, await add_campaign(ctx), await add_customers(ctx, 1))
+        await ledger.attempt(ctx, batch, 60.0)
+        assert await ctx.db.fetchval(asked) == "on"
+    async with shop.tenant_scope("alpha") as ctx:
+        assert (
+            await ctx.db.fetchval(asked) == "off"
+        )  # only what must not be forgotten waits for the disk
