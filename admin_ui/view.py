@@ -29,7 +29,7 @@ async def page(request: Req, template: str, *, code: int = 200, **context: Any) 
     """The page `admin_ui/<template>` in the frame, with `f` to write numbers and times."""
     ctx: Context = visit(request).ctx
     said, cookies = hear(request)
-    frame = {"waiting": await campaigns.count(ctx, "waiting"), "said": said}
+    frame = {"to_approve": await campaigns.count(ctx, "waiting"), "said": said}
     return Template(
         f"admin_ui/{template}",
         context={"f": Formats(ctx), "tenant": ctx.tenant, **frame, **context},

@@ -10,6 +10,14 @@ from kernel.pipeline import reconcile
 from kernel.sdk import Context
 
 PAGE = 50
+KINDS = {
+    "missing": "the provider has nothing of it",
+    "stranger": "not in the ledger",
+    "twice": "more than once at the provider",
+    "state": "fared differently",
+    "law": "does not add up",
+    "unanswered": "no answer yet",
+}
 
 
 @get("/reconciliation")
@@ -21,5 +29,7 @@ async def listing(ctx: Context, request: Req, before: int = 0) -> Template:
         request,
         "reconciliation.html",
         differences=shown,
+        kinds=KINDS,
+        first="/app/reconciliation" if before else "",
         next=query("/app/reconciliation", before=shown[-1].id) if len(found) > PAGE else "",
     )

@@ -14,7 +14,16 @@ from kernel.sdk import Context, InvalidInput
 from kernel.tenancy import audit
 
 PAGE = 50
+MOST = 200
+"""Requests that wait, on one page."""
 LIST = "/app/rights"
+WORDS = {
+    "session.in": "signed in",
+    "session.out": "signed out",
+    "page.posted": "sent the form",
+    "command.run": "ran the command",
+}
+"""Actions on the trail whose names read badly; the others are told by their names."""
 
 
 @get("/rights")
@@ -25,7 +34,8 @@ async def listing(ctx: Context, request: Req, after: int | None = None) -> Templ
     return await page(
         request,
         "rights.html",
-        waiting=await requests.open_ones(ctx) if after is None else (),
+        waiting=await requests.open_ones(ctx, MOST) if after is None else (),
+        most=MOST,
         done=[one for one in shown if one.done_at is not None],
         now=ctx.now,
         days=requests.DAYS,
@@ -83,6 +93,7 @@ async def trail(ctx: Context, request: Req, after: str = "", by: str = "") -> Te
         request,
         "audit.html",
         lines=found.rows,
+        words=WORDS,
         by=by,
         first=query(path, by=by) if after else "",
         next=query(path, by=by, after=found.next) if found.next else "",

@@ -68,6 +68,6 @@ MANIFEST = Manifest(
     tables=("tracking_link", "tracking_hit", "tracking_order"),
     piccolo_app="plugins.tracking.piccolo_app",
     personal_data=True,
-    pages=(AdminPage(title="Clicks", group="delivery"),),
+    pages=(AdminPage(title="Tracking", group="delivery"),),
     docs="plugins/tracking/README.md",
 )

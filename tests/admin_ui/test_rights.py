@@ -20,6 +20,7 @@ async def test_from_the_customer_s_page_to_the_receipt(
     assert "Asks to be forgotten" in page
     page = await client.submit(f"/app/customers/{one}/rights", kind="export")
     assert "It must be answered by 15 July 2026" in page
+    assert 'class="count"' not in page  # the menu counts campaigns, and none waits
     await client.submit(f"/app/customers/{one}/rights", kind="erase")
     async with core.tenant_scope("alpha") as ctx:
         copy, erase = sorted(await requests.open_ones(ctx), key=lambda found: found.id)
