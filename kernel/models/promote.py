@@ -56,7 +56,9 @@ def verdict(
             used = f"the {judged[new.metric]:.3f} of the model in use on the same days"
             return Verdict(promote=False, reason=f"{name} {mine:.3f} is worse than {used}.")
     elif old is not None and not old.missing and old.metric == new.metric:
-        # The one in use has seen this window, so what compares is how far each beat the same rule.
+        # The one in use has seen this window, so what compares is how far each beat the same rule: each on
+        # a window of its own, so the errors of both count.
+        noise = max(noise, 2 * math.hypot(new.error, old.error))
         then, now = _gain(old), _gain(new)
         if then is not None and now is not None and then - now > noise:
             reason = (

@@ -8,8 +8,8 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from kernel.sdk import Context, Outcome, record_outcomes, set_consents
-from plugins.sandbox import repo, store
+from kernel.sdk import Context, Outcome, record_outcomes
+from plugins.sandbox import post, repo, store
 from plugins.sandbox.baskets import DRAWS, make_baskets
 from plugins.sandbox.catalogue import make_catalogue
 from plugins.sandbox.people import People, make_people, seen
@@ -129,10 +129,7 @@ async def _answer(ctx: Context, state: repo.State, due: list[repo.Due]) -> None:
         if row["kind"] in kinds and state.customer_id[row["number"] - 1] > 0
     ]
     await record_outcomes(ctx, outcomes)
-    sources = {"unsubscribed": "unsubscribe link", "complained": "spam complaint"}
-    gone = {o.customer_id: (sources[o.kind], o.at) for o in outcomes if o.kind in sources}
-    if gone:
-        await set_consents(ctx, [(who, "unsubscribed", *how) for who, how in gone.items()])
+    await post.left(ctx, outcomes)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from kernel.sdk import Context, Event, MessagesAccepted
-from plugins.sandbox import repo, response
+from plugins.sandbox import post, repo, response
 from plugins.sandbox.manifest import SandboxSettings
 from plugins.sandbox.people import make_people
 from plugins.sandbox.seasons import day_number, stream
@@ -21,7 +21,7 @@ STORED = {"leave": "unsubscribe"}
 
 
 async def accepted(ctx: Context, events: Sequence[Event]) -> None:
-    """Each mail, once: tires its reader, and plans what they will do. Changes nothing for tenants
+    """Each mail, once: arrives or comes back, tires its reader, and plans what they will do. Changes nothing for tenants
     without a pretend shop.
     """
     if not await ctx.db.fetchval("SELECT 1 FROM sandbox_shop WHERE tenant_id = $1", ctx.tenant.id):
@@ -39,8 +39,13 @@ async def _react(
     settings = ctx.settings(SandboxSettings)
     people = make_people(world.seed, world.customers, world.country, world.timezone)
     state = await repo.state(ctx)
-    rows = sorted(rows, key=lambda row: row[1])
-    who = np.array([number for _, number in rows]) - 1
+    everyone = [(message_id, number - 1) for message_id, number in rows]
+    await post.arrived(
+        ctx,
+        [(one, int(state.customer_id[place]), not people.dead[place]) for one, place in everyone],
+    )
+    rows = sorted((row for row in rows if not people.dead[row[1] - 1]), key=lambda row: row[1])
+    who = np.array([number for _, number in rows], dtype=np.int64) - 1
     now = ctx.now.timestamp()
     local = ctx.now.astimezone(ZoneInfo(world.timezone))
     tired = response.fatigue_after(

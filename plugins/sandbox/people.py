@@ -30,6 +30,7 @@ HOSTILE_AT = (11, 23, 37, 53, 71)
 """The numbers of the customers with hostile names; they are subscribed and have an e-mail."""
 
 _HOME = 0.62
+_DEAD = 0.004
 _DOMAINS = np.array(["example.com", "example.net", "example.org"])
 _CONSENT = ("subscribed", "unsubscribed", "never", "pending", "unknown")
 _CONSENT_SHARE = np.array([0.71, 0.09, 0.09, 0.05, 0.06])
@@ -64,6 +65,8 @@ class People:
     """Mails in two weeks they take without annoyance."""
     curiosity: Floats
     """Chance to click a mail."""
+    dead: np.ndarray
+    """True: nobody is at their address, and mail comes back."""
     seed: int
     culture: Ints
     """Index into CULTURES."""
@@ -104,6 +107,8 @@ def _block(seed: int, count: int, country: str, timezone: str) -> People:
     usual = stream(seed, "budget").normal(0.0, 0.35, count)
     kind = stream(seed, "response").random(count)
     strength = stream(seed, "strength").beta(2.0, 18.0, count)
+    dead = stream(seed, "dead").random(count) < _DEAD
+    dead[[i - 1 for i in HOSTILE_AT if i <= count]] = False
     return People(
         number=np.arange(1, count + 1),
         rate=np.where(wholesale, 1 / 24, np.minimum(rate, MAX_RATE)),
@@ -119,6 +124,7 @@ def _block(seed: int, count: int, country: str, timezone: str) -> People:
         pull=np.where(kind < 0.34, strength, np.where(kind > 0.89, -0.25, 0.0)),
         patience=2.0 + stream(seed, "patience").gamma(2.0, 1.5, count),
         curiosity=stream(seed, "curiosity").beta(1.0, 24.0, count),
+        dead=dead,
         seed=seed,
         culture=culture,
         zone=zones,

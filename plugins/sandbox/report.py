@@ -96,14 +96,14 @@ async def totals(ctx: Context) -> Totals:
 
 async def first_story(ctx: Context) -> why.Story | None:
     """One decision, with a preference for one that leads to a mail; None when there is none yet."""
-    customer = await ctx.db.fetchval(
-        """SELECT d.customer_id FROM pipeline_decision d
+    row = await ctx.db.fetchrow(
+        """SELECT d.customer_id, m.id FROM pipeline_decision d
            LEFT JOIN pipeline_message m ON m.tenant_id = $1 AND m.campaign_id = d.campaign_id
              AND m.customer_id = d.customer_id AND m.state = 'planned'
            WHERE d.tenant_id = $1 ORDER BY m.id IS NULL, d.decided_at, d.id LIMIT 1""",
         ctx.tenant.id,
     )
-    return (await why.why(ctx, customer, 1))[0] if customer is not None else None
+    return (await why.why(ctx, row["customer_id"], 1, row["id"]))[0] if row else None
 
 
 async def summary(ctx: Context, seconds: float) -> Summary:

@@ -93,7 +93,7 @@ class Screen:
         """The conservation law, one column a campaign type, and what waits for a person."""
         by_type: dict[str, list[CampaignLine]] = {}
         for line in summary.campaigns:
-            by_type.setdefault(line.title, []).append(line)
+            by_type.setdefault(line.type, []).append(line)  # titles are too wide for 80 columns
         columns = [*by_type.values(), list(summary.campaigns)]
         table = Table(
             title="Where everybody is: audience = the sum of the rows below it", box=SIMPLE

@@ -36,6 +36,12 @@ def found(loss: float, baseline: float | None = 0.5, **more: Any) -> Evaluation:
         (found(0.40), None, {"log_loss": 0.30}, False, "the 0.300 of the model in use on the same days."),
         (found(0.40), found(0.40, 0.6), None, False, "best simple method by 0.100; the model in use did so by 0.200"),
         (found(0.40), found(0.50, 0.6), None, True, "Log loss"),
+        # Two windows, each with an error of 0.01: two standard errors of their difference are 0.028.
+        (found(0.40), found(0.375), None, True, "Log loss"),
+        (found(0.40), found(0.37), None, False, "by 0.100; the model in use did so by 0.130"),
+        (found(0.40), found(0.34, error=0.04), None, True, "Log loss"),
+        # On the same days both stand on the same customers: nothing is added.
+        (found(0.425), found(0.40), {"log_loss": 0.40}, False, "on the same days"),
         (found(0.4, missing=("Ten orders.",)), None, None, True, "without a judgement: Ten orders."),
         (found(0.4, missing=("X.",)), found(0.4), None, False, "cannot be judged any more: X."),
         (found(float("nan")), found(0.4), None, False, "it has no log loss"),

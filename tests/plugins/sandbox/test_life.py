@@ -184,7 +184,8 @@ async def test_mail_told_twice_is_one_mail(shop: Core) -> None:
         await mail.accepted(ctx, [event, event])
         assert await content(ctx, "sandbox_customer", "number, fatigue, quiet_until") == before
         assert await content(ctx, "sandbox_reaction", "message_id, kind, at") == planned
-        assert {row[1] for row in before} == {1.0}
+        people = make_people(PLAN.seed, 400, "DE", "Europe/Berlin")
+        assert [row[1] for row in before] == [0.0 if dead else 1.0 for dead in people.dead]
 
 
 async def test_customers_answer_mail(shop: Core) -> None:
@@ -213,11 +214,45 @@ async def test_too_much_mail_drives_customers_away_by_the_consent_service(shop: 
     async with shop.tenant_scope("alpha") as ctx:
         sources = await ctx.db.fetch(
             "SELECT consent_source, email_consent FROM profiles_customer WHERE tenant_id = 'alpha' "
-            "AND consent_at >= $1 AND email_consent = 'unsubscribed'",
+            "AND consent_at >= $1 AND email_consent = 'unsubscribed' AND email IS NOT NULL",
             at(DAY, 8),
         )
         assert len(sources) > 10
         assert {row["consent_source"] for row in sources} <= {"unsubscribe link", "spam complaint"}
+        listed = dict(
+            await content(ctx, "(SELECT tenant_id, reason, count(*) n FROM profiles_suppression GROUP BY 1, 2) s", "reason, n")
+        )  # fmt: skip
+        assert listed["unsubscribed"] > 10 and listed["complained"] > 0
+        assert listed["unsubscribed"] + listed["complained"] >= len(sources)
+
+
+async def test_mail_to_a_dead_address_comes_back_once_and_for_good(shop: Core) -> None:
+    people = make_people(PLAN.seed, 400, "DE", "Europe/Berlin")
+    dead = people.number[people.dead].tolist()
+    assert 0 < len(dead) < 8 and not set(dead) & set(HOSTILE_AT)
+    for hour in (9, 10):
+        await send(shop, at(DAY, hour), kind=f"kind{hour}")
+    async with shop.tenant_scope("alpha") as ctx:
+        bounced = await ctx.db.fetch(
+            """SELECT c.number, o.detail FROM pipeline_outcome o JOIN sandbox_customer c
+                 ON c.tenant_id = o.tenant_id AND c.customer_id = o.customer_id
+               WHERE o.kind = 'bounced'"""
+        )
+        assert sorted(row["number"] for row in bounced) == sorted(2 * dead)
+        assert all('"hard":1' in row["detail"].replace(" ", "") for row in bounced)
+        with_address = await ctx.db.fetchval(
+            """SELECT count(*) FROM sandbox_customer s JOIN profiles_customer c
+                 ON c.tenant_id = s.tenant_id AND c.id = s.customer_id
+               WHERE s.number = ANY($1::int[]) AND c.email IS NOT NULL""",
+            dead,
+        )
+        reasons = await content(ctx, "profiles_suppression", "reason")
+        assert reasons == [("bounced",)] * with_address and with_address > 0
+        delivered = "SELECT count(*) FROM pipeline_outcome WHERE kind = 'delivered'"
+        assert await ctx.db.fetchval(delivered) == 2 * (400 - len(dead))
+        # Who is not there does nothing.
+        planned = await content(ctx, "sandbox_reaction", "number, kind")
+        assert not {number for number, kind in planned if kind != "got"} & set(dead)
 
 
 async def test_erased_customers_live_no_more(shop: Core) -> None:
