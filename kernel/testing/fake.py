@@ -66,7 +66,7 @@ class Listener:
             transport.abort()
 
     def _bind(self) -> None:
-        """A bound socket that does not listen yet: to connect to it is refused, and nobody else gets it."""
+        """A bound socket that does not listen yet: to connect to it is refused, and nobody else is given it."""
         self._socket = socket.socket()
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._socket.setblocking(False)

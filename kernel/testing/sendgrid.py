@@ -63,7 +63,8 @@ class FakeSendGrid(TakesMail, HttpFake):
         self.api = Api(clock or (lambda: system.now().timestamp()), self.oracle, seed, keep)
         self.api.keys[api_key] = frozenset(SCOPES)
         Logs(self.api)
-        Lists(self.api)
+        self.lists = Lists(self.api)
+        """Who gets no mail: `put("bounces", "a@b.test", at=…)`; `erased()`."""
         self.domains = Domains(self.api)
         """What is authenticated: `put("shop.example", valid=False)`."""
         self.webhook = Webhook(self.oracle, self.api.clock)
@@ -113,19 +114,21 @@ class FakeSendGrid(TakesMail, HttpFake):
         self.api.kept.clear()
         self.faults.clear()
         self.faults.struck.clear()
+        self.api.asked.clear()
         self.api.statuses.clear()
         self.api.requests = 0
 
     # --- what it did
 
     def totals(self) -> dict[str, Any]:
-        """What was accepted (`Store.totals`), the `sent` requests to mail/send, `statuses` of all answers
+        """What was accepted (`Store.totals`), the `sent` requests to mail/send, those `asked` of everything else by operation, `statuses` of all answers
         (`before`, `midway` where the connection was cut), faults that `struck`, `events`
         answered with 2xx and their posts by status (`posted`).
         """
         return {
             **self.oracle.totals(),
             "sent": self.api.requests,
+            "asked": self.api.asked,
             "statuses": self.api.statuses,
             "struck": self.faults.struck,
             "posted": self.webhook.posted,

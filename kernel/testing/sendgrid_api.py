@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -85,6 +86,8 @@ class Api:
         self.send_limit, self.other_limit = Limit(clock), Limit(clock, 600)
         self.latency = 0.0
         self.requests = 0
+        self.asked: Counter[str] = Counter()
+        """Requests to all but `mail/send`, by operation."""
         self.statuses: dict[str, int] = {}
         self.on_accepted: Callable[[], None] = lambda: None
         self.control: Callable[[Request], Answer | Awaitable[Answer]] | None = None
@@ -142,6 +145,7 @@ class Api:
         return subuser
 
     def _limited(self, name: str, operation: Operation, asked: Asked) -> Answer:
+        self.asked[name] += 1
         headers = self.other_limit.take()
         rule = self.faults.strike(name)
         answer = self._before(rule) or operation(asked)

@@ -56,7 +56,7 @@ def suppressed(store: Store, row: Accepted) -> str:
     """Why SendGrid drops a mail to this address, or empty."""
     found = store.read(
         "SELECT list FROM suppression WHERE email = ? AND subuser = ?",
-        row.recipient.lower(),
+        row.recipient,
         row.subuser,
     )
     for (name,) in found:
@@ -70,19 +70,18 @@ def suppressed(store: Store, row: Accepted) -> str:
 def suppress(store: Store, happened: Happened) -> None:
     """Puts the address on the list that the event leads to, if it does."""
     row, kind, event = happened
-    address = row.recipient.lower()
     if kind == "group_resubscribe":
         store.change(
             "DELETE FROM suppression WHERE list = ? AND subuser = ? AND email = ?",
             f"group:{event['asm_group_id']}",
             row.subuser,
-            address,
+            row.recipient,
         )
     name = f"group:{event.get('asm_group_id')}" if kind == "group_unsubscribe" else _LISTS.get(kind)
     if name:
         store.change(
             "INSERT OR IGNORE INTO suppression VALUES (?, ?, ?, ?, ?, ?)",
-            *(name, row.subuser, address, event.get("timestamp", int(row.at))),
+            *(name, row.subuser, row.recipient, event.get("timestamp", int(row.at))),
             *(event.get("reason", ""), event.get("status", "")),
         )
 

@@ -34,6 +34,19 @@ class Lists:
         erase = "/v3/recipients/erasejob"
         api.add("POST", erase, "erase", "recipients.erasejob.create", self.erase)
 
+    def put(self, name: str, *emails: str, subuser: str = "", at: float | None = None) -> None:
+        """Addresses that are on a list now; `at` in epoch seconds tells since when instead."""
+        since = int(self.api.clock() if at is None else at)
+        self.api.store.write(
+            "INSERT OR REPLACE INTO suppression VALUES (?, ?, ?, ?, '', '')",
+            [(name, subuser, email, since) for email in emails],
+        )
+
+    def erased(self) -> list[tuple[str, str]]:
+        """Subuser and address of all whose erasure was asked for and taken."""
+        sql = "SELECT subuser, email FROM suppression WHERE list = 'erased' ORDER BY 1, 2"
+        return self.api.store.read(sql)
+
     def _add(self, method: str, path: str, may: str, name: str, act: Any) -> None:
         def operation(asked: Asked) -> Answer:
             answer: Answer = act(name or f"group:{asked.parts[0]}", asked)
@@ -70,11 +83,11 @@ class Lists:
 
     def one(self, name: str, asked: Asked) -> Answer:
         """One address, in a list."""
-        return json_answer(self._rows(name, asked, " AND email = ?", asked.parts[-1].lower()))
+        return json_answer(self._rows(name, asked, " AND email = ?", asked.parts[-1]))
 
     def is_global(self, name: str, asked: Asked) -> Answer:
         """Whether an address has unsubscribed from everything."""
-        found = self._rows(name, asked, " AND email = ?", asked.parts[-1].lower())
+        found = self._rows(name, asked, " AND email = ?", asked.parts[-1])
         return json_answer({"recipient_email": found[0]["email"]} if found else {})
 
     def of_group(self, name: str, asked: Asked) -> Answer:
@@ -84,16 +97,13 @@ class Lists:
     def added(self, name: str, asked: Asked) -> Answer:
         """Addresses that are to get nothing more."""
         emails = _emails(asked, "recipient_emails")
-        self.api.store.write(
-            "INSERT OR IGNORE INTO suppression VALUES (?, ?, ?, ?, '', '')",
-            [(name, asked.subuser, email.lower(), int(self.api.clock())) for email in emails],
-        )
+        self.put(name, *(email.lower() for email in emails), subuser=asked.subuser)
         return json_answer({"recipient_emails": emails}, 201)
 
     def removed(self, name: str, asked: Asked) -> Answer:
         """One address less."""
         sql = "DELETE FROM suppression WHERE list = ? AND subuser = ? AND email = ?"
-        if not self.api.store.change(sql, name, asked.subuser, asked.parts[-1].lower()):
+        if not self.api.store.change(sql, name, asked.subuser, asked.parts[-1]):
             raise Refused(404)
         return Answer(204)
 
@@ -106,7 +116,7 @@ class Lists:
         else:
             self.api.store.write(
                 "DELETE FROM suppression WHERE list = ? AND subuser = ? AND email = ?",
-                [(name, asked.subuser, email.lower()) for email in _emails(asked, "emails")],
+                [(name, asked.subuser, email) for email in _emails(asked, "emails")],
             )
         return Answer(204)
 
@@ -119,12 +129,7 @@ class Lists:
             if "@" not in email:
                 raise Refused(400, (f"Email_address {email} is not valid", "email_addresses"))
         now = int(self.api.clock()) + 1
-        subuser = asked.subuser
-        lower = [(subuser, email.lower()) for email in emails]
-        self.api.store.write(
-            "INSERT OR REPLACE INTO suppression VALUES ('erased', ?, ?, ?, '', '')",
-            [(*who, now) for who in lower],
-        )
+        self.put("erased", *emails, subuser=asked.subuser, at=now)
         return json_answer({"job_id": str(uuid.UUID(int=(self.api.store.last << 64) | now))}, 202)
 
 

@@ -99,7 +99,7 @@ class Logs:
         sql, values = where
         rows = self.api.store.read(
             f"{_SELECT} WHERE {sql} AND subuser = ? AND NOT EXISTS (SELECT 1 FROM suppression e "
-            "WHERE e.list = 'erased' AND e.subuser = a.subuser AND e.email = lower(recipient) "
+            "WHERE e.list = 'erased' AND e.subuser = a.subuser AND e.email = recipient "
             "AND e.created >= a.at) ORDER BY a.seq DESC LIMIT ?",
             *values,
             asked.subuser,

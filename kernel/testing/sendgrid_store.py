@@ -29,7 +29,7 @@ CREATE TABLE state (
 );
 CREATE TABLE event (seq INTEGER, number INTEGER, body BLOB, PRIMARY KEY (seq, number)) WITHOUT ROWID;
 CREATE TABLE suppression (
-  list TEXT, subuser TEXT, email TEXT, created INTEGER, reason TEXT, status TEXT,
+  list TEXT, subuser TEXT, email TEXT COLLATE NOCASE, created INTEGER, reason TEXT, status TEXT,
   PRIMARY KEY (list, subuser, email)
 ) WITHOUT ROWID;
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from typing import TYPE_CHECKING, Any
 
@@ -205,6 +206,18 @@ async def test_a_rate_limit(http: httpx.AsyncClient, fake_sendgrid: FakeSendGrid
     assert [answer.headers["X-RateLimit-Remaining"] for answer in answers] == ["1", "0", "0"]
     assert answers[2].json()["errors"][0]["message"] == "too many requests"
     assert fake_sendgrid.totals()["accepted"] == 2
+
+
+async def test_a_body_that_is_too_large_is_refused_unread(
+    http: httpx.AsyncClient, fake_sendgrid: FakeSendGrid
+) -> None:
+    reader, writer = await asyncio.open_connection(fake_sendgrid.host, fake_sendgrid.port)
+    writer.write(b"POST /v3/mail/send HTTP/1.1\r\nContent-Length: 60000001\r\n")
+    writer.write(f"Authorization: Bearer {fake_sendgrid.api_key}\r\n\r\n".encode())
+    assert b" 413 " in await reader.readline()
+    assert b"Payload Too Large" in await reader.read()  # to the end: nothing can follow
+    writer.close()
+    assert not fake_sendgrid.accepted()
 
 
 async def test_no_connection_for_a_while(

@@ -170,6 +170,7 @@ def test_no_other_token_is_anybodys(token: str, at: int, letter: str) -> None:
     other: Any = SimpleNamespace(core=signer.core, tenant=SimpleNamespace(id="bravo"))
     message = b"0123456789abcdef"
     ours = sign(signer, footer.PREFERENCES, message)
+    assert verify(signer, footer.PREFERENCES, ours) == message
     at %= len(ours)
     for tried in (token, ours[:at] + letter + ours[at + 1 :], ours):
         for ctx in (signer, other):

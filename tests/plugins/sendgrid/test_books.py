@@ -10,11 +10,11 @@ import pytest
 import kernel.sdk
 from kernel.contracts.errors import Unavailable
 from kernel.sdk import encrypt
+from kernel.testing.faults import ENDLESS
 from kernel.testing.seed import add_customers
 from plugins.sendgrid import erasing, imports
 from plugins.sendgrid.channel import SENDGRID
 from plugins.sendgrid.plugin import erase_customer
-from tests.plugins.sendgrid.books import Books
 from tests.plugins.sendgrid.mails import attempting
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ async def unknown(core: Core, fake: FakeSendGrid) -> list[Outgoing]:
     return batch
 
 
-@pytest.mark.parametrize("closed", [[], ["logs"]])
+@pytest.mark.parametrize("closed", [(), ("logs",)])
 async def test_settles_only_what_is_certain(
-    core: Core, fake: FakeSendGrid, clock: TurnedClock, closed: list[str]
+    core: Core, fake: FakeSendGrid, clock: TurnedClock, closed: tuple[str, ...]
 ) -> None:
-    books = Books(fake)
-    books.status = dict.fromkeys(closed, 403)
+    if closed:
+        fake.fail(403, on=closed, times=ENDLESS)
     batch = await unknown(core, fake)
     ids = [message.id for message in batch]
     assert await SENDGRID.settle(await core.detached("alpha"), ids) == []  # too soon
@@ -56,19 +56,18 @@ async def test_settles_only_what_is_certain(
 async def test_without_logs_nothing_is_said_and_nobody_asked_again(
     core: Core, fake: FakeSendGrid, clock: TurnedClock
 ) -> None:
-    books = Books(fake)
-    books.status = {"logs": 403, "activity": 404}
+    fake.fail(403, on="logs", times=ENDLESS)
+    fake.fail(404, on="messages", times=ENDLESS)
     ids = [message.id for message in await unknown(core, fake)]
     clock.turn(minutes=61)
     for _ in range(3):
         assert not await SENDGRID.settle(await core.detached("alpha"), ids)
-    assert books.asked == ["logs", "activity"]
+    assert fake.totals()["asked"] == {"logs": 1, "messages": 1}
 
 
 async def test_another_mail_to_the_same_person_is_no_proof(
     core: Core, fake: FakeSendGrid, clock: TurnedClock
 ) -> None:
-    Books(fake)
     batch = await unknown(core, fake)
     async with core.tenant_scope("alpha") as ctx:
         # The second's customer got the first's address: the log shows a mail to it, of another message.
@@ -85,13 +84,11 @@ async def test_another_mail_to_the_same_person_is_no_proof(
 async def test_suppressions_come_once(
     core: Core, fake: FakeSendGrid, clock: TurnedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    books = Books(fake)
-    now = int(clock.now().timestamp())
+    now = clock.now().timestamp()
     for name in imports.LISTS:
-        books.suppressed[name] = [{"created": now - 9000, "email": f"{name}@Example.com"}]
-    books.suppressed["bounces"] += [
-        {"created": now - 6000, "email": f"b{n}@example.com"} for n in range(imports.PAGE)
-    ]
+        fake.lists.put(name, f"{name}@Example.com", at=now - 9000)
+    many = (f"b{n}@example.com" for n in range(imports.PAGE))
+    fake.lists.put("bounces", *many, at=now - 6000)
     put: list[tuple[str, str, str]] = []
 
     async def suppress(ctx: kernel.sdk.Context, email: str, reason: str) -> None:
@@ -119,18 +116,17 @@ async def test_suppressions_come_once(
 async def test_lists_of_a_shared_account_are_nobodys(
     core: Core, fake: FakeSendGrid, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    books = Books(fake)
     monkeypatch.delenv("SENDGRID_API_KEY_ALPHA")
     monkeypatch.setenv("SENDGRID_API_KEY", fake.api_key)
     await imports.suppressions(await core.detached("alpha"), {})
-    assert books.asked == []
+    assert not fake.totals()["asked"]
     monkeypatch.setenv("SENDGRID_SUBUSER_ALPHA", "alpha")
     await imports.suppressions(await core.detached("alpha"), {})
-    assert books.asked == ["suppression"] * len(imports.LISTS)
+    assert fake.totals()["asked"] == {"suppression": len(imports.LISTS)}
 
 
 async def test_a_list_that_is_not_given_is_told(core: Core, fake: FakeSendGrid) -> None:
-    Books(fake).status = {"suppression": 403}
+    fake.fail(403, on="suppression")
     with pytest.raises(Unavailable, match="403"):
         await imports.suppressions(await core.detached("alpha"), {})
 
@@ -156,19 +152,17 @@ async def rows(core: Core) -> list[tuple[bytes, bool, str]]:
 async def test_erased_there_when_they_answer_again(
     core: Core, fake: FakeSendGrid, clock: TurnedClock
 ) -> None:
-    books = Books(fake)
-    books.status = {"erase": 503}
+    fake.fail(503, on="erase")
     email = await erased(core)
     [(sealed, done, _)] = await rows(core)
     assert sealed and email.encode() not in sealed and not done
     await erasing.erase(await core.detached("alpha"), {})
     assert (await rows(core))[0][1:] == (False, "SendGrid answered 503")
-    books.status = {}
     await erasing.erase(await core.detached("alpha"), {})
-    assert books.erased == []  # not yet due again
+    assert fake.lists.erased() == []  # not yet due again
     clock.turn(minutes=11)
     await erasing.erase(await core.detached("alpha"), {})
-    assert books.erased == [("", [email])]
+    assert fake.lists.erased() == [("", email)]
     assert await rows(core) == [(b"", True, "taken")]
 
 
@@ -181,7 +175,6 @@ async def test_only_those_we_wrote_to(core: Core, fake: FakeSendGrid) -> None:
 async def test_what_sendgrid_calls_no_address_holds_nobody_up(
     core: Core, fake: FakeSendGrid
 ) -> None:
-    books = Books(fake)
     good = await erased(core)
     async with core.tenant_scope("alpha") as ctx:
         await ctx.db.execute(
@@ -191,7 +184,7 @@ async def test_what_sendgrid_calls_no_address_holds_nobody_up(
             encrypt(ctx, erasing.PURPOSE, b"nobody"),
         )
     await erasing.erase(await core.detached("alpha"), {})
-    assert books.erased == [("", [good])]
+    assert fake.lists.erased() == [("", good)]
     assert sorted(how for _, _, how in await rows(core)) == ["no address of theirs", "taken"]
 
 
@@ -215,7 +208,7 @@ async def test_while_its_secret_is_missing_it_waits(
 async def test_given_up_after_thirty_days_aloud(
     core: Core, fake: FakeSendGrid, clock: TurnedClock
 ) -> None:
-    Books(fake).status = {"erase": 401}
+    fake.fail(401, on="erase", times=ENDLESS)
     await erased(core)
     await erasing.erase(await core.detached("alpha"), {})
     clock.turn(days=31)

@@ -159,8 +159,11 @@ async def test_what_is_under_way_when_time_is_up_is_unknown(
     assert [r.state for r in receipts] == ["unknown", "accepted"]
 
 
-async def test_a_service_that_loses_answers_is_left_alone(core: Core, fake: FakeSendGrid) -> None:
+async def test_a_service_that_loses_answers_is_left_alone(
+    core: Core, fake: FakeSendGrid, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else an hour of its trouble would make a whole campaign unknown."""
+    monkeypatch.setattr(handover, "BEGIN", 4.0)  # two pauses, of one second and of two
     fake.fail("500", times=10_000)
     receipts = await SENDGRID.send(
         await core.detached("alpha"), await attempting(core, 200, shared=None)

@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from kernel.testing.faults import ENDLESS
 from plugins.sendgrid.channel import SENDGRID
-from tests.plugins.sendgrid.books import Books
 from tests.plugins.sendgrid.mails import attempting
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ async def test_what_agrees_is_not_told(core: Core, fake: FakeSendGrid, clock: Tu
 
 
 async def test_each_difference(core: Core, fake: FakeSendGrid, clock: TurnedClock) -> None:
-    Books(fake).status = {"logs": 403, "activity": 403}
+    fake.fail(403, on=("logs", "messages"), times=ENDLESS)
     silent, twice, refused, late = await ledger(
         core, "accepted", "delivered", "rejected", "accepted"
     )
