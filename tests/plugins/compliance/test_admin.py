@@ -142,7 +142,7 @@ async def test_nobody_signed_in_and_bravo_see_nothing(core: Core) -> None:
         assert "There was nothing" in await client.submit(
             f"{LIST}/lift", email=EMAIL, topic="", why="asked"
         )
-        assert "Nobody has said anything yet." in await client.see(LEDGER)
+        assert "Nobody has consented or objected yet." in await client.see(LEDGER)
     assert await entries(core) == {"": "complained"}
 
 
