@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from kernel.pipeline import approvals, campaigns, run
+from kernel.pipeline.suppressing import suppress
+from kernel.profiles.rights import erase_customer
 from kernel.testing.seed import add_customers
 from tests.plugins.whole import silent_in_bravo, states
 
@@ -45,21 +49,30 @@ async def test_whole_loop(core: Core, fake: FakeSendGrid) -> None:
     await silent_in_bravo(core)
 
 
+@pytest.mark.parametrize("how", ["suppressed", "unsubscribed", "erased"])
 async def test_who_left_between_approval_and_hand_over_gets_nothing(
-    core: Core, fake: FakeSendGrid
+    core: Core, fake: FakeSendGrid, how: str
 ) -> None:
     campaign = await proposed(core, 30)
     async with core.tenant_scope("alpha") as ctx:
-        left = await ctx.db.fetchval(
-            "UPDATE profiles_customer SET email_consent = 'unsubscribed' WHERE id = "
-            "(SELECT min(id) FROM profiles_customer) RETURNING id"
-        )
-        email = await ctx.db.fetchval("SELECT email FROM profiles_customer WHERE id = $1", left)
+        row = await ctx.db.fetchrow("SELECT id, email FROM profiles_customer ORDER BY id LIMIT 1")
+        if how == "suppressed":
+            await suppress(ctx, row["email"], "manual")
+        elif how == "unsubscribed":
+            await ctx.db.execute(
+                "UPDATE profiles_customer SET email_consent = 'unsubscribed' WHERE id = $1",
+                row["id"],
+            )
+        else:
+            await erase_customer(ctx, row["id"])
     while await run.advance(core, "alpha"):
         pass
-    assert (await states(core, campaign))[left][0] == "suppressed"
-    assert fake.accepted(recipient=email) == []
+    state, _ = (await states(core, campaign)).get(row["id"], ("gone", ""))
+    assert state == ("cancelled" if how == "suppressed" else "suppressed")
+    assert fake.accepted(recipient=row["email"]) == []
     assert fake.totals()["accepted"] == 29
+    async with core.tenant_scope("alpha") as ctx:
+        assert (await campaigns.get(ctx, campaign)).law.holds
 
 
 async def test_lost_answers_are_never_sent_again(core: Core, fake: FakeSendGrid) -> None:
