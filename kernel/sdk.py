@@ -54,6 +54,7 @@ from kernel.contracts.events import (
     CustomerCreated,
     Event,
     ImportFinished,
+    LinkFollowed,
     MessagesAccepted,
     OrderPlaced,
 )
@@ -212,6 +213,7 @@ __all__ = [
     "Job",
     "Judging",
     "KernelError",
+    "LinkFollowed",
     "MailLinks",
     "Mailbox",
     "Manifest",
