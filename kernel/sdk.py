@@ -54,6 +54,7 @@ from kernel.contracts.events import (
     CustomerCreated,
     Event,
     ImportFinished,
+    LinkFollowed,
     MessagesAccepted,
     OrderPlaced,
 )
@@ -218,6 +219,7 @@ __all__ = [
     "Judging",
     "KernelError",
     "MailLimit",
+    "LinkFollowed",
     "MailLinks",
     "Mailbox",
     "Manifest",

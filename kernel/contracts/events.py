@@ -90,6 +90,18 @@ class MessagesAccepted(Event):
     customer_ids: tuple[int, ...]
 
 
+class LinkFollowed(Event):
+    """A person followed a link of a mail elsewhere than at our own addresses: as a provider that counts
+    by itself tells, or a pretend shop.
+    """
+
+    type: ClassVar[str] = "link.followed"
+    message_id: UUID
+    customer_id: int
+    url: str
+    """Where it led, before anything was added to it."""
+
+
 class AutonomyChanged(Event):
     """The engine is now trusted more or less, with a campaign type or (empty) with all of them."""
 
@@ -123,6 +135,7 @@ KERNEL_EVENTS: tuple[type[Event], ...] = (
     CampaignProposed,
     CampaignFinished,
     MessagesAccepted,
+    LinkFollowed,
     AutonomyChanged,
     AutonomyDigest,
 )

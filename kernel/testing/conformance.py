@@ -30,6 +30,7 @@ from kernel.contracts.events import (
     CustomerCreated,
     Event,
     ImportFinished,
+    LinkFollowed,
     MessagesAccepted,
     OrderPlaced,
 )
@@ -331,6 +332,12 @@ def _samples(ctx: TenantScope, shop: _Shop) -> list[Event]:
             campaign_type=kind,
             message_ids=tuple(message.id for message in shop.batch),
             customer_ids=tuple(shop.customers),
+        ),
+        LinkFollowed(
+            occurred_at=at,
+            message_id=shop.batch[0].id,
+            customer_id=customer,
+            url="https://shop.example.com/",
         ),
     ]
 

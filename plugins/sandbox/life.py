@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from kernel.sdk import Context, Outcome, record_outcomes
+from kernel.sdk import Context, LinkFollowed, Outcome, emit, record_outcomes
 from plugins.sandbox import post, repo, store
 from plugins.sandbox.baskets import DRAWS, make_baskets
 from plugins.sandbox.catalogue import make_catalogue
@@ -116,7 +116,9 @@ async def _join(
 
 
 async def _answer(ctx: Context, state: repo.State, due: list[repo.Due]) -> None:
-    """Clicks are told of; who leaves, leaves by the same service as the link in the mail."""
+    """Clicks are told of, as a provider that counts them would; who leaves, leaves by the same service as
+    the link in the mail.
+    """
     kinds = {"click": "clicked", "unsubscribe": "unsubscribed", "complain": "complained"}
     outcomes = [
         Outcome(
@@ -130,6 +132,13 @@ async def _answer(ctx: Context, state: repo.State, due: list[repo.Due]) -> None:
     ]
     await record_outcomes(ctx, outcomes)
     await post.left(ctx, outcomes)
+    home = ctx.tenant.brand.website or f"https://{ctx.tenant.sender.email.partition('@')[2]}"
+    clicks = [
+        LinkFollowed(occurred_at=o.at, message_id=o.message_id, customer_id=o.customer_id, url=home)
+        for o in outcomes
+        if o.kind == "clicked"
+    ]
+    await emit(ctx, *clicks)
 
 
 @dataclass(frozen=True, kw_only=True)

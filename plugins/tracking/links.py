@@ -68,14 +68,8 @@ async def rewrite(
     def final(message: Outgoing, url: str) -> str | None:
         key = (url, message.campaign_type, message.variant)
         if key not in finals:
-            utm = {
-                "utm_source": settings.utm_source,
-                "utm_medium": "email",
-                "utm_campaign": message.campaign_type,
-                "utm_content": message.variant,
-            }
-            keep = left_alone(url, ours)
-            finals[key] = None if keep else destination(url, utm if settings.utm else {})
+            utm = utm_of(settings, message.campaign_type, message.variant)
+            finals[key] = None if left_alone(url, ours) else destination(url, utm)
         return finals[key]
 
     pairs = list(zip(batch, links, strict=True))
@@ -115,11 +109,26 @@ async def rewrite(
     return done
 
 
+def utm_of(settings: TrackingSettings, campaign_type: str, variant: str) -> dict[str, str]:
+    """What is added to the links of a mail."""
+    if not settings.utm:
+        return {}
+    return {
+        "utm_source": settings.utm_source,
+        "utm_medium": "email",
+        "utm_campaign": campaign_type,
+        "utm_content": variant,
+    }
+
+
 def counted(settings: TrackingSettings, message: Outgoing) -> bool:
     """Whether the clicks of this mail are counted."""
-    consent = message.recipient.tracking_consent
-    allowed = consent == "granted" or (consent == "unknown" and settings.clicks_without_consent)
-    return allowed and not message.transactional
+    return allowed(settings, message.recipient.tracking_consent) and not message.transactional
+
+
+def allowed(settings: TrackingSettings, consent: str) -> bool:
+    """Whether the clicks of somebody with this tracking consent are counted."""
+    return consent == "granted" or (consent == "unknown" and settings.clicks_without_consent)
 
 
 def address(ctx: Context, message: Outgoing, link_id: int) -> str:

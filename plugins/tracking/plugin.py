@@ -10,6 +10,7 @@ from kernel.sdk import (
     Erased,
     Export,
     Job,
+    LinkFollowed,
     MailLinks,
     OrderPlaced,
     Outgoing,
@@ -19,7 +20,7 @@ from kernel.sdk import (
 )
 from plugins.tracking import jobs as work
 from plugins.tracking import links as rewriting
-from plugins.tracking import orders, pages, repo
+from plugins.tracking import orders, pages, repo, told
 from plugins.tracking import routes as web
 from plugins.tracking.manifest import MANIFEST
 
@@ -67,8 +68,11 @@ def jobs() -> Sequence[Job]:
 
 @hookimpl
 def subscriptions() -> Sequence[Subscription]:
-    """Orders wait for the clicks before them."""
-    return (Subscription(name="orders", event=OrderPlaced, handle=orders.placed),)
+    """Orders wait for the clicks before them; clicks that others tell of are kept."""
+    return (
+        Subscription(name="orders", event=OrderPlaced, handle=orders.placed),
+        Subscription(name="clicks", event=LinkFollowed, handle=told.followed),
+    )
 
 
 @hookimpl

@@ -13,7 +13,7 @@ from kernel.tenancy.sync import apply, plan
 
 TENANTS = Path(__file__).parents[3] / "tenants"
 DEMO = {"files", "rules", "welcome", "winback", "reengage", "upsell", "recommend", "rfm", "churn"}
-DEMO |= {"affinity", "discounts", "cadence", "outbox", "sandbox"}
+DEMO |= {"affinity", "discounts", "cadence", "outbox", "sandbox", "tracking"}
 
 
 def test_two_resellers_and_three_shops_with_different_plugins(board: Plugboard) -> None:
