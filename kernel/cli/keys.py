@@ -57,12 +57,11 @@ def status(program: Program, json: bool) -> int:
     for name, mark in marks.items():
         click.echo(f"{name:<10}{mark}")
     for tenant, rows in found.items():
-        click.secho(f"\n{tenant}", bold=True)
-        click.echo(" " * 10 + "".join(f"{title:>18}" for title in COLUMNS.values()))
-        for name, row in zip(names, rows, strict=True):
-            if name != NOT_SET or not row.nothing:
-                counts = "".join(f"{getattr(row, key):>18,}" for key in COLUMNS)
-                click.echo(f"{name:<10}{counts}")
+        if not all(row.nothing for row in rows):
+            click.echo(f"\n{tenant:<24}" + "".join(f"{name:>12}" for name in names))
+            for key, title in COLUMNS.items():
+                counts = "".join(f"{getattr(row, key):>12,}" for row in rows)
+                click.echo(f"  {title:<22}{counts}")
     for number, name in enumerate(marks):
         if number:
             click.echo()
