@@ -1,5 +1,5 @@
-"""The mail as it goes over the wire: MIME by the standard library, signed by dkimpy. Both take
-milliseconds of computing, so `build` is called in a thread.
+"""The mail as it goes over the wire. Making and signing it takes milliseconds of computing, so `build` is
+called in a thread.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from email.message import EmailMessage
 from email.policy import EmailPolicy
 from typing import TYPE_CHECKING, Any
 
-import dkim
+from plugins.smtp.signing import signatures
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,13 +25,6 @@ OWN = frozenset(
     )
 )  # fmt: skip
 """Headers that are made here, whatever a mail brings under their names."""
-SIGNED = (
-    b"from", b"from", b"to", b"subject", b"date", b"message-id", b"reply-to", b"mime-version",
-    b"content-type", b"list-unsubscribe", b"list-unsubscribe-post",
-)  # fmt: skip
-"""What a signature covers. Those that a mail does not have are covered too: nobody can add them later,
-nor a second From.
-"""
 NAME = re.compile(r"[!-9;-~]+")
 """What a header may be called: RFC 5322, section 2.2."""
 _ADDRESS = re.compile(r"[!#-'*+\-./0-9=?A-Z^_`a-z{|}~]+@[A-Za-z0-9.-]+")
@@ -52,23 +45,13 @@ POLICY = _Policy(linesep="\r\n")
 
 
 def build(who: Account, tenant: Tenant, message: Outgoing, at: datetime) -> bytes:
-    """The mail, text and HTML as alternatives, lines ended by CR LF, signed where there is a key.
+    """The mail, text and HTML as alternatives, lines ended by CR LF, signed where there are keys.
 
     Raises:
-        ValueError, dkim.DKIMException: it cannot be made.
+        ValueError: it cannot be made.
     """
     mail = make(who, tenant, message, at).as_bytes()
-    if not who.dkim_key:
-        return mail
-    signature: bytes = dkim.sign(
-        mail,
-        who.selector.encode(),
-        who.domain.encode(),
-        who.dkim_key,
-        canonicalize=(b"relaxed", b"relaxed"),
-        include_headers=SIGNED,
-    )
-    return signature + mail
+    return signatures(mail, who.domain, who.keys) + mail
 
 
 def make(who: Account, tenant: Tenant, message: Outgoing, at: datetime) -> EmailMessage:
