@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from plugins.smtp.addresses import wire
 from plugins.smtp.manifest import SmtpSettings
-from plugins.smtp.mime import ascii_address
 from plugins.smtp.signing import Key
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Account:
     )  # fmt: skip
 
     def __init__(self, sender: str, settings: SmtpSettings) -> None:
-        self.sender = ascii_address(sender)
+        self.sender = wire(sender)
         """The address that mails are from; bounces go there too."""
         self.domain = self.sender.rpartition("@")[2].lower()
         """Of the sender's address: the mails are signed for it, and carry it in their ids."""
@@ -114,7 +114,7 @@ def _named() -> tuple[str, int]:
 
 
 def _reachable(who: Account) -> str:
-    if not who.sender:
+    if not who.sender or not who.sender.isascii():
         return "The sender's address cannot be written in ASCII, as mail servers want it: choose another."
     if not who.host:
         return (

@@ -50,6 +50,13 @@ class Answer(Frozen):
     """Whether there is no such mailbox: the address is not written to again."""
 
 
+NO_UTF8 = Answer(
+    kind="rejected",
+    reason="The address has letters beyond ASCII before the @, and the mail server does not take such "
+    "addresses (SMTPUTF8). Ask the customer for another address, or use a mail server that does.",
+)
+
+
 def accepted(said: str, message_id: str) -> Answer:
     """The server has it. Its own name for it, where it tells one, is what its log is searched by."""
     found = _QUEUED.search(said)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from kernel.sdk import Receipt
 from plugins.smtp import answers, mime
+from plugins.smtp.addresses import wire
 from plugins.smtp.answers import Answer
 from plugins.smtp.transaction import Transaction
 
@@ -111,7 +112,7 @@ class HandOver:
                 way = Transaction(
                     line.client,
                     self.who.sender,
-                    mime.ascii_address(str(message.recipient.email)),
+                    wire(str(message.recipient.email)),
                     mime.message_id(self.who, message),
                 )
                 answer = await way.run(mail)
@@ -147,7 +148,7 @@ class HandOver:
     def _can_go(self, message: Outgoing) -> bool:
         if message.rendered is None or not message.recipient.email:
             self._give(message, "rejected", "There is no address or no mail to send.")
-        elif not mime.ascii_address(message.recipient.email):
+        elif not wire(message.recipient.email):
             self._give(message, "rejected", "No mail server takes an address like this.")
         return message.id not in self.receipts
 

@@ -10,6 +10,7 @@ from email.message import EmailMessage
 from email.policy import EmailPolicy
 from typing import TYPE_CHECKING, Any
 
+from plugins.smtp.addresses import wire
 from plugins.smtp.signing import signatures
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ OWN = frozenset(
 """Headers that are made here, whatever a mail brings under their names."""
 NAME = re.compile(r"[!-9;-~]+")
 """What a header may be called: RFC 5322, section 2.2."""
-_ADDRESS = re.compile(r"[!#-'*+\-./0-9=?A-Z^_`a-z{|}~]+@[A-Za-z0-9.-]+")
 
 
 class _Policy(EmailPolicy):
@@ -42,6 +42,8 @@ class _Policy(EmailPolicy):
 
 
 POLICY = _Policy(linesep="\r\n")
+POLICY_UTF8 = POLICY.clone(utf8=True)
+"""For addresses that ASCII cannot write: all headers are in UTF-8 then (RFC 6532)."""
 
 
 def build(who: Account, tenant: Tenant, message: Outgoing, at: datetime) -> bytes:
@@ -58,10 +60,11 @@ def make(who: Account, tenant: Tenant, message: Outgoing, at: datetime) -> Email
     """The mail before it is signed."""
     rendered = message.rendered
     assert rendered is not None and message.recipient.email
-    mail = EmailMessage(policy=POLICY)
+    to = wire(message.recipient.email)
+    mail = EmailMessage(policy=POLICY if to.isascii() else POLICY_UTF8)
     mail["From"] = Address(_line(tenant.sender.name), addr_spec=who.sender)
     # The address alone: a name belongs to the customer, and what stands in it is not ours to choose.
-    mail["To"] = ascii_address(message.recipient.email)
+    mail["To"] = to
     mail["Subject"] = _line(rendered.subject)
     mail["Date"] = at
     mail["Message-ID"] = message_id(who, message)
@@ -81,20 +84,6 @@ def make(who: Account, tenant: Tenant, message: Outgoing, at: datetime) -> Email
 def message_id(who: Account, message: Outgoing) -> str:
     """`<our id @ the sender's domain>`: the same at each attempt, so that whoever sees two knows."""
     return f"<{message.id}@{who.domain}>"
-
-
-def ascii_address(email: str) -> str:
-    """The address as every mail server and header takes it; empty where there is no such form.
-
-    The domain may hold any letters (they are written in ASCII then), the part before it may not: few
-    servers take that.
-    """
-    local, _, domain = email.rpartition("@")
-    try:
-        found = f"{local}@{domain.encode('idna').decode()}"
-    except UnicodeError:
-        return ""
-    return found if _ADDRESS.fullmatch(found) else ""
 
 
 def _put(mail: EmailMessage, name: str, value: str) -> None:
