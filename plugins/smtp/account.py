@@ -35,13 +35,15 @@ class Account:
     """What stands for one tenant at its mail server. Its repr holds no secret, since it may reach a log."""
 
     __slots__ = (
-        "ca_file", "connections", "domain", "encryption", "host", "keys", "password", "port",
+        "ca_file", "connections", "domain", "encryption", "envelope", "host", "keys", "password", "port",
         "problem", "sender", "user", "variable",
     )  # fmt: skip
 
     def __init__(self, sender: str, settings: SmtpSettings) -> None:
         self.sender = wire(sender)
-        """The address that mails are from; bounces go there too."""
+        """The address that mails are from."""
+        self.envelope = settings.envelope_sender
+        """Where bounces go, each with the mark of its message; empty: to `sender`, without one."""
         self.domain = self.sender.rpartition("@")[2].lower()
         """Of the sender's address: the mails are signed for it, and carry it in their ids."""
         self.variable = ""

@@ -12,6 +12,7 @@ from kernel.sdk import Receipt
 from plugins.smtp import answers, mime
 from plugins.smtp.addresses import wire
 from plugins.smtp.answers import Answer
+from plugins.smtp.marks import envelope
 from plugins.smtp.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ class HandOver:
                 line = await self.pool.line(fresh)
                 way = Transaction(
                     line.client,
-                    self.who.sender,
+                    self._sender(message),
                     wire(str(message.recipient.email)),
                     mime.message_id(self.who, message),
                 )
@@ -133,11 +134,19 @@ class HandOver:
         self.pool.keep(line)
         return answer, False
 
+    def _sender(self, message: Outgoing) -> str:
+        """Where the mail comes back to if it cannot be delivered."""
+        if not self.who.envelope:
+            return self.who.sender
+        email = str(message.recipient.email)
+        return envelope(self.ctx, self.who.envelope, message.id, email)
+
     def _judge(self, message: Outgoing, answer: Answer) -> None:
         if answer.kind == "halt":
             self.halt = (
                 f"The mail server does not let this shop send: are user and password right "
-                f"({self.who.variable}), may it send as {self.who.domain}? {answer.reason}"
+                f"({self.who.variable}), may it send as "
+                f"{self.who.envelope or self.who.domain}? {answer.reason}"
             )
             self._give(message, "retry", self.halt, halt=self.halt)
             return

@@ -45,6 +45,16 @@ class SmtpSettings(Frozen):
             "encrypted from the first byte. none: only to a server next door, and never with a password."
         ),
     ] = "starttls"
+    envelope_sender: Annotated[
+        str,
+        Meta(
+            max_length=200,
+            pattern=r"^([a-z0-9][a-z0-9._-]{0,14}@[a-z0-9-]+(\.[a-z0-9-]+)+)?$",
+            description="Where mail that cannot be delivered comes back to, such as bounce@shop.example; "
+            "each mail goes out as bounce+<mark>@shop.example, so the mailbox must take any +mark. Empty: "
+            "it comes back to the sender's address, without a mark.",
+        ),
+    ] = ""
     connections: Annotated[
         int,
         Meta(ge=1, le=50, description="How many mails are handed over side by side."),
