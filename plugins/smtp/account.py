@@ -7,16 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from plugins.smtp.addresses import wire
 from plugins.smtp.manifest import SmtpSettings
-from plugins.smtp.mime import ascii_address
+from plugins.smtp.signing import Key
 
 if TYPE_CHECKING:
     from kernel.sdk import Context
@@ -26,6 +23,7 @@ HOST = "SMTP_HOST"
 """Environment: `host` or `host:port` of the server for shops without a password of their own."""
 USER = "SMTP_USER"
 KEY = "SMTP_DKIM_KEY"
+ED25519_KEY = "SMTP_DKIM_ED25519_KEY"
 CA_FILE = "SMTP_CA_FILE"
 """Environment: a file of certificates to believe, where the server's is signed by nobody known."""
 SUBMISSION = 587
@@ -37,13 +35,15 @@ class Account:
     """What stands for one tenant at its mail server. Its repr holds no secret, since it may reach a log."""
 
     __slots__ = (
-        "ca_file", "connections", "dkim_key", "domain", "encryption", "host", "password", "port",
-        "problem", "selector", "sender", "user", "variable",
+        "ca_file", "connections", "domain", "encryption", "envelope", "host", "keys", "password", "port",
+        "problem", "sender", "user", "variable",
     )  # fmt: skip
 
     def __init__(self, sender: str, settings: SmtpSettings) -> None:
-        self.sender = ascii_address(sender)
-        """The address that mails are from; bounces go there too."""
+        self.sender = wire(sender)
+        """The address that mails are from."""
+        self.envelope = settings.envelope_sender
+        """Where bounces go, each with the mark of its message; empty: to `sender`, without one."""
         self.domain = self.sender.rpartition("@")[2].lower()
         """Of the sender's address: the mails are signed for it, and carry it in their ids."""
         self.variable = ""
@@ -55,9 +55,8 @@ class Account:
         self.encryption = settings.encryption
         self.connections = settings.connections
         self.ca_file = _environment(CA_FILE)
-        self.selector = settings.dkim_selector
-        self.dkim_key = b""
-        """RSA, as PEM (PKCS #1); empty: the mails are not signed here."""
+        self.keys: tuple[Key, ...] = ()
+        """Each signs every mail; none: the mails are not signed here."""
         self.problem = ""
         """Why nothing can be sent, in a sentence for the merchant; empty when it can."""
 
@@ -89,7 +88,7 @@ def account(ctx: Context) -> Account:
     else:
         who.problem = _shared(who, settings, own)
     if not who.problem:
-        who.problem = _reachable(who) or _signing(who, _variable(KEY, ctx.tenant.id))
+        who.problem = _reachable(who) or _signing(who, settings, ctx.tenant.id)
     return who
 
 
@@ -117,7 +116,7 @@ def _named() -> tuple[str, int]:
 
 
 def _reachable(who: Account) -> str:
-    if not who.sender:
+    if not who.sender or not who.sender.isascii():
         return "The sender's address cannot be written in ASCII, as mail servers want it: choose another."
     if not who.host:
         return (
@@ -134,25 +133,57 @@ def _reachable(who: Account) -> str:
     return ""
 
 
-def _signing(who: Account, variable: str) -> str:
-    """Read the key; the problem with it, if any. Half a signature is none, so both or neither."""
-    given = _environment(variable)
-    if bool(given) != bool(who.selector):
+def _signing(who: Account, settings: SmtpSettings, tenant_id: str) -> str:
+    """Read the keys; the problem with them, if any."""
+    rsa, problem = _key(
+        _variable(KEY, tenant_id), "dkim_selector", settings.dkim_selector, RSAPrivateKey
+    )
+    if problem:
+        return problem
+    variable, setting = _variable(ED25519_KEY, tenant_id), "dkim_selector_ed25519"
+    other, problem = _key(variable, setting, settings.dkim_selector_ed25519, Ed25519PrivateKey)
+    if other and not rsa:
         return (
-            f"To sign mails takes the setting dkim_selector and a key in {variable}, and one of them "
+            "Most mailbox providers cannot read a signature by Ed25519, so it takes one by RSA beside it: "
+            f"set dkim_selector and {_variable(KEY, tenant_id)} too; then resume sending."
+        )
+    if other and rsa and other.selector.lower() == rsa.selector.lower():
+        return (
+            "Each DKIM key needs a selector of its own: publish one of the two under another name."
+        )
+    who.keys = tuple(filter(None, (rsa, other)))
+    return problem
+
+
+def _key(
+    variable: str, setting: str, selector: str, kind: type[RSAPrivateKey | Ed25519PrivateKey]
+) -> tuple[Key | None, str]:
+    """The key that a variable holds, and the problem with it. Half a signature is none, so selector and
+    key come together.
+    """
+    given = _environment(variable)
+    if bool(given) != bool(selector):
+        return None, (
+            f"To sign mails takes the setting {setting} and a key in {variable}, and one of them "
             "is missing; then resume sending."
         )
     if not given:
-        return ""
+        return None, ""
+    name = "RSA" if kind is RSAPrivateKey else "Ed25519"
     try:
         pem = given.replace("\\n", "\n") if "-----BEGIN" in given else Path(given).read_text()
         key = load_pem_private_key(pem.encode(), None)
     except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
-        return f"The key in {variable} cannot be read: it takes an RSA key as PEM, or a file that holds one."
-    if not isinstance(key, RSAPrivateKey) or key.key_size < SMALLEST:
-        return f"The key in {variable} must be an RSA key of {SMALLEST} bits or more, better 2048."
-    who.dkim_key = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
-    return ""
+        return None, (
+            f"The key in {variable} cannot be read: it takes a private key for {name} as PEM, or a file "
+            "that holds one."
+        )
+    if isinstance(key, RSAPrivateKey) and kind is RSAPrivateKey and key.key_size >= SMALLEST:
+        return Key(selector, key), ""
+    if isinstance(key, Ed25519PrivateKey) and kind is Ed25519PrivateKey:
+        return Key(selector, key), ""
+    size = f" of {SMALLEST} bits or more, better 2048" if name == "RSA" else ""
+    return None, f"The key in {variable} must be a private key for {name}{size}."
 
 
 def _environment(name: str) -> str:

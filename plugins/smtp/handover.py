@@ -10,7 +10,9 @@ from uuid import UUID
 
 from kernel.sdk import Receipt
 from plugins.smtp import answers, mime
+from plugins.smtp.addresses import wire
 from plugins.smtp.answers import Answer
+from plugins.smtp.marks import envelope
 from plugins.smtp.transaction import Transaction
 
 if TYPE_CHECKING:
@@ -110,8 +112,8 @@ class HandOver:
                 line = await self.pool.line(fresh)
                 way = Transaction(
                     line.client,
-                    self.who.sender,
-                    mime.ascii_address(str(message.recipient.email)),
+                    self._sender(message),
+                    wire(str(message.recipient.email)),
                     mime.message_id(self.who, message),
                 )
                 answer = await way.run(mail)
@@ -132,11 +134,19 @@ class HandOver:
         self.pool.keep(line)
         return answer, False
 
+    def _sender(self, message: Outgoing) -> str:
+        """Where the mail comes back to if it cannot be delivered."""
+        if not self.who.envelope:
+            return self.who.sender
+        email = str(message.recipient.email)
+        return envelope(self.ctx, self.who.envelope, message.id, email)
+
     def _judge(self, message: Outgoing, answer: Answer) -> None:
         if answer.kind == "halt":
             self.halt = (
                 f"The mail server does not let this shop send: are user and password right "
-                f"({self.who.variable}), may it send as {self.who.domain}? {answer.reason}"
+                f"({self.who.variable}), may it send as "
+                f"{self.who.envelope or self.who.domain}? {answer.reason}"
             )
             self._give(message, "retry", self.halt, halt=self.halt)
             return
@@ -147,7 +157,7 @@ class HandOver:
     def _can_go(self, message: Outgoing) -> bool:
         if message.rendered is None or not message.recipient.email:
             self._give(message, "rejected", "There is no address or no mail to send.")
-        elif not mime.ascii_address(message.recipient.email):
+        elif not wire(message.recipient.email):
             self._give(message, "rejected", "No mail server takes an address like this.")
         return message.id not in self.receipts
 

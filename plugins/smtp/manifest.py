@@ -8,10 +8,13 @@ from msgspec import Meta
 
 from kernel.sdk import Frozen, Manifest
 
+_SELECTOR = r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)?$"
+
 
 class SmtpSettings(Frozen):
     """Which mail server, and how. The password stands in `SMTP_PASSWORD_<TENANT>`, else
-    `SMTP_PASSWORD`, the key that signs in `SMTP_DKIM_KEY_<TENANT>`; neither is ever stored.
+    `SMTP_PASSWORD`, the keys that sign in `SMTP_DKIM_KEY_<TENANT>` and
+    `SMTP_DKIM_ED25519_KEY_<TENANT>`; none of them is ever stored.
     """
 
     host: Annotated[
@@ -42,6 +45,16 @@ class SmtpSettings(Frozen):
             "encrypted from the first byte. none: only to a server next door, and never with a password."
         ),
     ] = "starttls"
+    envelope_sender: Annotated[
+        str,
+        Meta(
+            max_length=200,
+            pattern=r"^([a-z0-9][a-z0-9._-]{0,14}@[a-z0-9-]+(\.[a-z0-9-]+)+)?$",
+            description="Where mail that cannot be delivered comes back to, such as bounce@shop.example; "
+            "each mail goes out as bounce+<mark>@shop.example, so the mailbox must take any +mark. Empty: "
+            "it comes back to the sender's address, without a mark.",
+        ),
+    ] = ""
     connections: Annotated[
         int,
         Meta(ge=1, le=50, description="How many mails are handed over side by side."),
@@ -50,9 +63,17 @@ class SmtpSettings(Frozen):
         str,
         Meta(
             max_length=63,
-            pattern=r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)?$",
+            pattern=_SELECTOR,
             description="The name of the DKIM key: its public half stands in the DNS at "
             "<selector>._domainkey.<domain of the sender>. Empty: the mail server signs.",
+        ),
+    ] = ""
+    dkim_selector_ed25519: Annotated[
+        str,
+        Meta(
+            max_length=63,
+            pattern=_SELECTOR,
+            description="The name of a second key, for Ed25519, which signs beside the first. Empty: none.",
         ),
     ] = ""
 

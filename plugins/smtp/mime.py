@@ -1,5 +1,5 @@
-"""The mail as it goes over the wire: MIME by the standard library, signed by dkimpy. Both take
-milliseconds of computing, so `build` is called in a thread.
+"""The mail as it goes over the wire. Making and signing it takes milliseconds of computing, so `build` is
+called in a thread.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from email.message import EmailMessage
 from email.policy import EmailPolicy
 from typing import TYPE_CHECKING, Any
 
-import dkim
+from plugins.smtp.addresses import wire
+from plugins.smtp.signing import signatures
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -25,16 +26,8 @@ OWN = frozenset(
     )
 )  # fmt: skip
 """Headers that are made here, whatever a mail brings under their names."""
-SIGNED = (
-    b"from", b"from", b"to", b"subject", b"date", b"message-id", b"reply-to", b"mime-version",
-    b"content-type", b"list-unsubscribe", b"list-unsubscribe-post",
-)  # fmt: skip
-"""What a signature covers. Those that a mail does not have are covered too: nobody can add them later,
-nor a second From.
-"""
 NAME = re.compile(r"[!-9;-~]+")
 """What a header may be called: RFC 5322, section 2.2."""
-_ADDRESS = re.compile(r"[!#-'*+\-./0-9=?A-Z^_`a-z{|}~]+@[A-Za-z0-9.-]+")
 
 
 class _Policy(EmailPolicy):
@@ -49,36 +42,29 @@ class _Policy(EmailPolicy):
 
 
 POLICY = _Policy(linesep="\r\n")
+POLICY_UTF8 = POLICY.clone(utf8=True)
+"""For addresses that ASCII cannot write: all headers are in UTF-8 then (RFC 6532)."""
 
 
 def build(who: Account, tenant: Tenant, message: Outgoing, at: datetime) -> bytes:
-    """The mail, text and HTML as alternatives, lines ended by CR LF, signed where there is a key.
+    """The mail, text and HTML as alternatives, lines ended by CR LF, signed where there are keys.
 
     Raises:
-        ValueError, dkim.DKIMException: it cannot be made.
+        ValueError: it cannot be made.
     """
     mail = make(who, tenant, message, at).as_bytes()
-    if not who.dkim_key:
-        return mail
-    signature: bytes = dkim.sign(
-        mail,
-        who.selector.encode(),
-        who.domain.encode(),
-        who.dkim_key,
-        canonicalize=(b"relaxed", b"relaxed"),
-        include_headers=SIGNED,
-    )
-    return signature + mail
+    return signatures(mail, who.domain, who.keys) + mail
 
 
 def make(who: Account, tenant: Tenant, message: Outgoing, at: datetime) -> EmailMessage:
     """The mail before it is signed."""
     rendered = message.rendered
     assert rendered is not None and message.recipient.email
-    mail = EmailMessage(policy=POLICY)
+    to = wire(message.recipient.email)
+    mail = EmailMessage(policy=POLICY if to.isascii() else POLICY_UTF8)
     mail["From"] = Address(_line(tenant.sender.name), addr_spec=who.sender)
     # The address alone: a name belongs to the customer, and what stands in it is not ours to choose.
-    mail["To"] = ascii_address(message.recipient.email)
+    mail["To"] = to
     mail["Subject"] = _line(rendered.subject)
     mail["Date"] = at
     mail["Message-ID"] = message_id(who, message)
@@ -98,20 +84,6 @@ def make(who: Account, tenant: Tenant, message: Outgoing, at: datetime) -> Email
 def message_id(who: Account, message: Outgoing) -> str:
     """`<our id @ the sender's domain>`: the same at each attempt, so that whoever sees two knows."""
     return f"<{message.id}@{who.domain}>"
-
-
-def ascii_address(email: str) -> str:
-    """The address as every mail server and header takes it; empty where there is no such form.
-
-    The domain may hold any letters (they are written in ASCII then), the part before it may not: few
-    servers take that.
-    """
-    local, _, domain = email.rpartition("@")
-    try:
-        found = f"{local}@{domain.encode('idna').decode()}"
-    except UnicodeError:
-        return ""
-    return found if _ADDRESS.fullmatch(found) else ""
 
 
 def _put(mail: EmailMessage, name: str, value: str) -> None:

@@ -39,10 +39,15 @@ class Transaction:
         Raises:
             aiosmtplib.SMTPException: MAIL was refused, or the connection is of no use any more.
         """
-        await self.client.mail(self.sender)
+        encoding, options = "ascii", []
+        if not self.recipient.isascii():
+            if not await self._takes_utf8():
+                return answers.NO_UTF8
+            encoding, options = "utf-8", ["SMTPUTF8"]
+        await self.client.mail(self.sender, options=options, encoding=encoding)
         self.begun = True
         try:
-            await self.client.rcpt(self.recipient)
+            await self.client.rcpt(self.recipient, encoding=encoding)
         except SMTPRecipientRefused as refused:
             await self._reset(refused.code)
             return answers.of_response(refused.code, refused.message)
@@ -54,6 +59,12 @@ class Transaction:
         if code // 100 == 2:
             return answers.accepted(said, self.message_id)
         return answers.of_response(code, said, of_mail=True)
+
+    async def _takes_utf8(self) -> bool:
+        """Whether the server takes addresses beyond ASCII, which it says in its greeting."""
+        if self.client.is_ehlo_or_helo_needed:
+            await self.client.ehlo()
+        return self.client.supports_extension("smtputf8")
 
     async def _content(self, mail: bytes) -> tuple[int, str]:
         """The mail, then the dot. Not by the library's `data`: it would not tell which of the two failed."""

@@ -41,7 +41,13 @@ async def fake(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[F
     async with FakeSmtp(folder) as server:
         monkeypatch.setenv("SMTP_PASSWORD_ALPHA", server.password)
         monkeypatch.setenv("SMTP_CA_FILE", str(folder / "tls.pem"))
-        for name in ("SMTP_PASSWORD", "SMTP_HOST", "SMTP_USER", "SMTP_DKIM_KEY_ALPHA"):
+        for name in (
+            "SMTP_PASSWORD",
+            "SMTP_HOST",
+            "SMTP_USER",
+            "SMTP_DKIM_KEY_ALPHA",
+            "SMTP_DKIM_ED25519_KEY_ALPHA",
+        ):
             monkeypatch.delenv(name, raising=False)
         monkeypatch.setattr(pool, "TIMEOUT", 1.0)
         yield server

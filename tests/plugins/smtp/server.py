@@ -29,6 +29,8 @@ class Taken:
     content: bytes
     tls: bool
     user: str
+    options: list[str]
+    """Of MAIL."""
 
     @property
     def mail(self) -> EmailMessage:
@@ -66,6 +68,8 @@ class FakeSmtp:
     offers_tls: bool = True
     implicit: bool = False
     """Whether it speaks TLS from the first byte, and offers none later."""
+    utf8: bool = False
+    """Whether it offers SMTPUTF8."""
     taken: list[Taken] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     sessions: int = 0
@@ -103,6 +107,7 @@ class FakeSmtp:
                 auth_required=bool(self.user),
                 auth_require_tls=later,
                 data_size_limit=10**7,
+                enable_SMTPUTF8=self.utf8,
                 ident="fake",
             )
 
@@ -145,7 +150,7 @@ class FakeSmtp:
     ) -> str:
         if fault := self.fault("mail"):
             return await server.suffer(fault)
-        envelope.mail_from = address
+        envelope.mail_from, envelope.mail_options = address, options
         return "250 2.1.0 OK"
 
     async def handle_RCPT(
@@ -168,6 +173,7 @@ class FakeSmtp:
                     envelope.original_content,
                     session.ssl is not None,
                     user,
+                    list(envelope.mail_options),
                 )
             )
         if fault is not None:

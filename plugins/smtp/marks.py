@@ -1,0 +1,72 @@
+"""The address that bounces of one message come back to: `bounce+<mark>@domain` (VERP).
+
+A mark is 30 bytes as 48 letters and digits, without capitals, since some servers lose them: the
+message's id, four bytes by which the address that was written to is recognised, and ten that only we can
+make. So whoever holds a mark can speak of its one message, and nobody can make one up.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hmac
+import re
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from kernel.sdk import Frozen, seal
+from plugins.smtp.addresses import wire
+
+if TYPE_CHECKING:
+    from kernel.sdk import Context
+
+LETTERS = 48
+MARK = re.compile(rf"\+([a-z2-7]{{{LETTERS}}})@", re.IGNORECASE)
+_PURPOSE = "smtp/bounce"
+_RECIPIENT = "smtp/bounce/recipient"
+
+
+class Mark(Frozen):
+    """What a mark that is ours says."""
+
+    message_id: UUID
+    recipient: bytes
+
+    def fits(self, ctx: Context, email: str) -> bool:
+        """Whether this is the address that the message was sent to."""
+        return hmac.compare_digest(self.recipient, _recipient(ctx, self.message_id, email))
+
+
+def envelope(ctx: Context, sender: str, message_id: UUID, email: str) -> str:
+    """`sender` with the mark of this message to this address.
+
+    Args:
+        ctx: the tenant.
+        sender: `bounce@domain`; at most 15 characters before the @, so that no more than 64 come of it.
+        message_id: of the message.
+        email: whom it goes to.
+    """
+    said = message_id.bytes + _recipient(ctx, message_id, email)
+    mark = base64.b32encode(said + _seal(ctx, said)).decode().lower()
+    local, _, domain = sender.rpartition("@")
+    return f"{local}+{mark}@{domain}"
+
+
+def read(ctx: Context, mark: str) -> Mark | None:
+    """What the mark says; None where it was not made by us for this tenant."""
+    try:
+        raw = base64.b32decode(mark.upper())
+    except (binascii.Error, ValueError):
+        return None
+    said, sealed = raw[:20], raw[20:]
+    if not hmac.compare_digest(sealed, _seal(ctx, said)):
+        return None
+    return Mark(message_id=UUID(bytes=said[:16]), recipient=said[16:])
+
+
+def _seal(ctx: Context, said: bytes) -> bytes:
+    return seal(ctx, _PURPOSE, said)[:10]
+
+
+def _recipient(ctx: Context, message_id: UUID, email: str) -> bytes:
+    return seal(ctx, _RECIPIENT, message_id.bytes + wire(email.strip()).casefold().encode())[:4]
