@@ -6,9 +6,11 @@ Patterns are searched in lower case, but for codes. The lists of urgent and free
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kernel.sdk import wordlists
+from plugins.compliance.seen import unaccented
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,31 +20,84 @@ _UNIT = (
     r"%|‰|[$€£¥]|(?:eur|usd|gbp|chf|cad|aud|euros?|dollars?|pounds?|pfund|franken|francs?|livres?"
     r"|prozent|percent|per cent|pour ?cent)\b"
 )
+UNIT = re.compile(_UNIT)
+UNITS = {
+    "prozent": "%", "percent": "%", "pourcent": "%", "€": "eur", "euro": "eur", "euros": "eur", "dollar": "$",
+    "dollars": "$", "£": "gbp", "pound": "gbp", "pounds": "gbp", "pfund": "gbp", "livre": "gbp", "livres": "gbp",
+    "franken": "chf", "franc": "chf", "francs": "chf",
+}  # fmt: skip
+"""Words and signs of a unit -> how it is compared."""
+DOLLARS = frozenset(("usd", "cad", "aud"))
 AMOUNT = re.compile(
     rf"(?:[$€£¥]|(?<!\w)(?:eur|usd|gbp|chf|cad|aud))\s?(?P<after>{NUMBER})"
     rf"|(?<![\w.,])(?P<before>{NUMBER})\s?-?(?:{_UNIT})"
 )
 """A number with a percent sign or a currency."""
-ALL = re.compile(
-    r"100\s?(?:%|prozent|percent|per cent|pour ?cent)(?!\s*(?:off|rabatt|discount|de remise|less))"
+MADE_OF = re.compile(
+    r"(?:100\s?(?:%|prozent|percent|per cent|pour ?cent)"
+    r"|\d+(?:[.,]\d+)?\s?(?:%|prozent|percent|per cent|pour ?cent)\s?(?:de |d'|of |our |pure |certified |reine[rs]? |von )?"
+    r"(?:\w*cotton|\w*wool|silk|linen|cashmere|\w*polyester|viscose|elast\w+|cocoa|cacao|fat|alcohol|vol|abv|organic"
+    r"|recycled|natural|merino|arabica|juice|humidity|waterproof|vegan|leinen|\w*baumwolle|\w*wolle|seide|kaschmir"
+    r"|kakao\w*|fett|alkohol|bio\w*|recycelt\w*|naturrein|wasserdicht|coton|laine|soie|lin|cachemire|recyclee?s?"
+    r"|naturels?|naturelles?|biologiques?|of (?:our|you|all|customers)|unserer|aller kund\w+|des client\w*|de nos))"
+    r"(?!\s*(?:off|rabatt|discount|de remise|less))\b"
+    r"|100\s?%(?!\s*(?:off|rabatt|discount|de remise|less))"
 )
-"""`100 % cotton` is no discount."""
+"""What something is made of, or who agrees, is no discount: `100 %`, `72 % cocoa`."""
 
 URGENT = wordlists.URGENT
+NO_END = frozenset(
+    ("right now", "immediately", "as soon as possible", "sofort", "immediatement", "immédiatement", "tout de suite")
+)  # fmt: skip
+"""Urgent words that say nothing of an end: `sofort lieferbar`, `what we read right now`."""
 FREE = wordlists.FREE
 SHARES = wordlists.AMOUNTS
 """Amounts in words: half price, zwanzig Prozent."""
-_DAY = (
-    r"today|tonight|tomorrow|midnight|noon|(?:this |the )?weekend|(?:this |next )?(?:week|month)"
-    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day|heute|morgen|mitternacht|wochenende"
-    r"|(?:mon|diens|donners|frei|sams|sonn)tag|mittwoch|ce soir|demain|minuit|(?:lun|mar|mercre|jeu|vendre|same)di"
-    r"|dimanche|aujourd'hui"
+_WORTH = {
+    5: "five|funf|cinq", 10: "ten|zehn|dix", 15: "fifteen|funfzehn|quinze", 20: "twenty|zwanzig|vingt",
+    25: "twenty[ -]five|funfundzwanzig|vingt-cinq", 30: "thirty|dreissig|trente", 40: "forty|vierzig|quarante",
+    50: "fifty|funfzig|cinquante", 60: "sixty|sechzig|soixante", 70: "seventy|siebzig|soixante-dix",
+    75: "seventy[ -]five|funfundsiebzig", 80: "eighty|achtzig|quatre-vingts?", 90: "ninety|neunzig",
+}  # fmt: skip
+HALF = r"half[ -](?:the )?(?:price|off)|halbe[rnm]? preis|(?:um|zur) (?:die )?halfte|moitie[ -]prix"
+IN_WORDS = (
+    *(
+        (number, re.compile(rf"(?<![\w-])(?:{said})[ -](?:per ?cent|prozent|pour ?cent)(?!\w)"))
+        for number, said in _WORTH.items()
+    ),
+    (50, re.compile(rf"(?<!\w)(?:{HALF})(?!\w)")),
 )
-DEADLINE = re.compile(
-    rf"(?<!\w)(?:until|till|by|before|ends?|ending|expires?|expiring|closes|bis|endet|nur(?: noch)?|jusqu'à|jusqu'au"
-    rf"|avant|only)\s(?P<day>{_DAY})(?!\w)|(?<!\w)(?P<only>{_DAY}) (?:only|seulement)(?!\w)"
+"""Percentages in words, without accents."""
+
+CLOSING = re.compile(
+    r"(?<![\w-])(?:(?:last|final) (?:chance|opportunity|call)|final (?:hours|reminder)|last day(?=[!:]| to )"
+    r"|ends (?:very )?soon|about to (?:end|expire)|(?:ends|expires) (?:today|tonight|tomorrow|at midnight)"
+    r"|now or never|(?:today|tonight) only|only today"
+    r"|(?:aller)?letzte[rn]? (?:chance|gelegenheit|aufruf)|letzte stunden|letzter tag|nur noch heute|nur heute"
+    r"|endet (?:heute|morgen|bald|in kurze)|lauft (?:heute|morgen|bald|in kurze) ab|jetzt oder nie"
+    r"|derniere chance|dernieres heures|dernier (?:jour pour|rappel|jour ?[!:])|derniers jours pour"
+    r"|(?:se termine|expire|prend fin) (?:ce soir|demain|bientot|aujourd'hui)|maintenant ou jamais"
+    r"|aujourd'hui seulement|lastchance|letztechance|dernierechance)(?!\w)"
 )
-"""An end in words: what the slot `offer_ends` is for."""
+"""What says that an offer is about to end, in any part of a mail; without accents."""
+
+OFFERING = re.compile(
+    r"(?<!\w)(?:per ?cent|prozent|pour ?cent|offers?|deals?|sale|prices?|codes?|coupons?|vouchers?|valid|redeem\w*|save|discounts?|free|saving"
+    r"|(?:\w+-)?angebote?|aktion(?!\w)|\w*preise?|gutschein\w*|gilt|gelten|gultig|einlos\w*|spar\w*|\w*rabatte?"
+    r"|\w*frei|gratis|kostenlos|offres?|prix|promos?|promotion|valables?|remises?|reductions?|profite\w*|gratuit\w*"
+    r"|economis\w+|soldes|(?:it|this|that|which|er|sie|es|das|il|elle|cela|ca) (?:ends|expires|endet|lauft|expire"
+    r"|se termine))(?!\w)"
+)
+"""What makes an end one of an offer."""
+ELSEWHERE = re.compile(
+    r"(?<!\w)(?:closed|holidays?|vacation|open(?:ing)?|deliver\w*|ship\w*|arriv\w*|dispatch\w*|in time for|returns?"
+    r"|returned|exchange\w*|exhibition|market|workshop|event|regist\w+|sign up|rsvp|guarantee|warranty|trial|tickets?"
+    r"|geschlossen|urlaub|betriebsferien|geoffnet|offnungszeiten|\w*liefer\w*|versand\w*|versend\w*|verschick\w*"
+    r"|rechtzeitig|punktlich|ruckgabe\w*|zuruck\w*|umtausch\w*|ausstellung|\w*markt|anmeld\w*|garantie|ferme\w*"
+    r"|vacances|conges|ouvert\w*|ouverture|livr\w+|expedi\w+|retour\w*|renvo\w+|echang\w+|inscri\w+|exposition|atelier"
+    r"|marche)(?!\w)"
+)
+"""What has ends of its own, which no offer is asked for: opening hours, delivery, returns, events."""
 
 CODE = re.compile(
     r"(?<!\w)(?:[Cc]ode|CODE|[Cc]oupon|[Vv]oucher|[Gg]utscheincode|[Gg]utschein)\b[\s:„“\"'«]*"
@@ -83,8 +138,25 @@ SENSITIVE: dict[str, re.Pattern[str]] = {
 """GDPR Art. 9 and what may not be said to children. Short on purpose: what stands here stops a mail."""
 
 
-def matches(pattern: re.Pattern[str], text: str) -> Iterator[str]:
-    """What the pattern finds, but for compounds such as `sugar-free`."""
-    for found in pattern.finditer(text):
-        if text[found.start() - 1 : found.start()] != "-":
-            yield found[0]
+DISCOUNT_PLAIN = re.compile(unaccented(wordlists.DISCOUNT.pattern))
+
+
+_OF = re.compile(r" of (?!(?:the |our |this )?(?:sale|offer|deal|discount))")
+"""`The last days of summer` are no end of an offer."""
+
+
+@lru_cache(maxsize=16)
+def _unaccented(pattern: re.Pattern[str]) -> re.Pattern[str]:
+    return re.compile(unaccented(pattern.pattern))
+
+
+def matches(pattern: re.Pattern[str], *texts: str) -> Iterator[str]:
+    """What the pattern finds in the texts, with and without its accents; but for compounds such as
+    `sugar-free`.
+    """
+    for text in texts:
+        for one in dict.fromkeys((pattern, _unaccented(pattern))):
+            for found in one.finditer(text):
+                rest = text[found.end() :]
+                if text[found.start() - 1 : found.start()] != "-" and not _OF.match(rest):
+                    yield found[0]

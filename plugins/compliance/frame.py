@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from kernel.sdk import public_url
-from plugins.compliance import claim_words, claims, html_words
+from plugins.compliance import claim_words, claims, html_words, seen
 from plugins.compliance.claims import Claim
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ class Said(NamedTuple):
     """The first word that makes it an advertisement."""
     sensitive: tuple[tuple[str, str], ...] = ()
     """Subject and word."""
+    closing: str = ""
+    """The words that announce the end of its offer."""
 
 
 NOTHING = Said()
@@ -167,7 +169,7 @@ def read(shop: Shop, subject: str, page: str, text: str, links: tuple[str, ...] 
         for url in (*html_words.links(page), *links)
         if url.lower().startswith(("http:", "https:", "//"))
     ]
-    low = claims.plain(f"{subject}\n{words}\n{text}")
+    low = seen.plain(f"{subject}\n{words}\n{text}")
     return Said(
         claims=tuple(
             claim
@@ -180,6 +182,7 @@ def read(shop: Shop, subject: str, page: str, text: str, links: tuple[str, ...] 
             for kind, pattern in claim_words.SENSITIVE.items()
             if (hit := pattern.search(low))
         ),
+        closing=claims.closing(subject, f"{words}\n{text}"),
     )
 
 

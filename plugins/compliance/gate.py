@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kernel.sdk import suppressed
-from plugins.compliance import confirm, mail
+from plugins.compliance import catalogue, closing, confirm, mail
 from plugins.compliance.consent import ALLOWED, judge, no
+from plugins.compliance.facts import facts_of
 from plugins.compliance.frame import shop_of
 from plugins.compliance.manifest import ComplianceSettings
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 async def verdicts(ctx: Context, stage: str, batch: Sequence[Outgoing]) -> list[Verdict]:
-    """One verdict per message, in their order. Two queries, whatever the size of the batch."""
+    """One verdict per message, in their order. A fixed number of queries, whatever the size of the batch."""
     if not ctx.tenant.postal_address.strip():
         denied = no("postal_address", "The shop has no postal address, which every mail must show.")
         return [denied] * len(batch)
@@ -31,10 +32,27 @@ async def verdicts(ctx: Context, stage: str, batch: Sequence[Outgoing]) -> list[
         else judge(rules, message, listed.get(message.recipient.email or "", ()), ctx.now)
         for message in batch
     ]
-    if stage != "plan":
-        shop = shop_of(ctx)
-        found = [
-            mail.judge(ctx, message, shop) if verdict is ALLOWED else verdict
-            for message, verdict in zip(batch, found, strict=True)
+    return found if stage == "plan" else await _mails(ctx, batch, found)
+
+
+async def _mails(
+    ctx: Context, batch: Sequence[Outgoing], found: Sequence[Verdict]
+) -> list[Verdict]:
+    """The finished mails of those who may be written to. The catalogue is asked where one names a price that no
+    slot holds, and earlier mails where one says that its offer is about to end.
+    """
+    shop, facts = shop_of(ctx), facts_of(ctx)
+    seen = [
+        mail.judge(ctx, message, shop, facts) if verdict is ALLOWED else verdict
+        for message, verdict in zip(batch, found, strict=True)
+    ]
+    if facts.asked:
+        names = {name for text in facts.asked for name in catalogue.grams(text, 1)}
+        facts.products = await catalogue.find(ctx, names)
+        seen = [
+            mail.judge(ctx, message, shop, facts)
+            if first is ALLOWED and last is not ALLOWED
+            else last
+            for message, first, last in zip(batch, found, seen, strict=True)
         ]
-    return found
+    return await closing.judge(ctx, batch, seen, facts)

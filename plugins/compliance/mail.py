@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kernel.sdk import Forbidden, is_ours, verify
 from plugins.compliance import claims
 from plugins.compliance.consent import ALLOWED, no
+from plugins.compliance.facts import Closing, facts_of
 from plugins.compliance.footer import PATH, PURPOSE
 from plugins.compliance.frame import frame_of, shop_of
 from plugins.compliance.laws import law_of
@@ -18,6 +19,7 @@ from plugins.compliance.manifest import ComplianceSettings
 
 if TYPE_CHECKING:
     from kernel.sdk import Context, Outgoing, Recipient, Rendered, Verdict
+    from plugins.compliance.facts import Facts
     from plugins.compliance.frame import Frame, Shop
 
 ADDRESSES = re.compile(r"<([^<>]*)>")
@@ -29,11 +31,15 @@ MOST_BYTES = 102 * 1024
 """Gmail clips what is longer."""
 
 
-def judge(ctx: Context, message: Outgoing, shop: Shop | None = None) -> Verdict:
+def judge(
+    ctx: Context, message: Outgoing, shop: Shop | None = None, facts: Facts | None = None
+) -> Verdict:
     """`allowed`, or `suppressed` by the first rule that the mail breaks.
 
-    `shop` (`frame.shop_of`) is the same for all messages of a batch.
+    `shop` (`frame.shop_of`) and `facts` are the same for all messages of a batch. What the mail announces, and
+    what must be looked up to judge it for good, is noted in `facts`.
     """
+    facts = facts or facts_of(ctx)
     rendered = message.rendered
     if rendered is None:
         return no("rendered", "The mail was not rendered, so it could not be checked.")
@@ -48,11 +54,16 @@ def judge(ctx: Context, message: Outgoing, shop: Shop | None = None) -> Verdict:
         or size(rendered)
         or pixel(frame, message.recipient)
         or subject(rendered)
-        or claim(frame, rendered)
+        or claim(frame, rendered, facts)
         or promotion(frame, message, rendered)
         or (sensitive(ctx, frame) if frame.said.sensitive else None)
     )
-    return ALLOWED if found is None else no(*found)
+    if found is not None:
+        return no(*found)
+    if frame.said.closing:
+        code, value, ends = (str(rendered.slots.get(name, "")) for name in claims.OFFER)
+        facts.closing[message.id] = Closing(frame.said.closing, value, code, ends)
+    return ALLOWED
 
 
 def fault(ctx: Context, message: Outgoing) -> str | None:
@@ -134,7 +145,7 @@ def subject(rendered: Rendered) -> tuple[str, str] | None:
     return None
 
 
-def claim(frame: Frame, rendered: Rendered) -> tuple[str, str] | None:
+def claim(frame: Frame, rendered: Rendered, facts: Facts) -> tuple[str, str] | None:
     """Washington CEMA, UWG s. 5, UCPD Art. 6: what is claimed stands in a slot. Where no slots are known,
     the frame has no claims.
     """
@@ -144,8 +155,8 @@ def claim(frame: Frame, rendered: Rendered) -> tuple[str, str] | None:
     template = rendered.links.keys() - {"link"}
     slots = {name: value for name, value in rendered.slots.items() if name not in template}
     for one in frame.said.claims:
-        if not claims.backed(one, slots):
-            return one.rule, claims.sentence(one)
+        if not claims.backed(one, slots, facts):
+            return one.rule, claims.sentence(one, facts)
     return None
 
 

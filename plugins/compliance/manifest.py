@@ -53,6 +53,16 @@ class ComplianceSettings(Frozen):
             description="How long after the last order such a customer may be written to.",
         ),
     ] = 24
+    extended_days: Annotated[
+        int,
+        Meta(
+            ge=1,
+            le=365,
+            description="For so many days after an offer was announced as ending (“last chance”), no mail "
+            "to the same customer, or with the same code, may announce the end of the same offer again "
+            "with a later date.",
+        ),
+    ] = 30
     unsubscribe_mailbox: Annotated[
         str,
         Meta(
@@ -94,6 +104,7 @@ MANIFEST = Manifest(
     kind="gate",
     order=10,
     settings=ComplianceSettings,
+    tables=("compliance_closing",),
     piccolo_app="plugins.compliance.piccolo_app",
     personal_data=True,
     pages=(

@@ -22,6 +22,7 @@ from kernel.sdk import (
 from plugins.compliance import (
     admin,
     choosing,
+    closing,
     confirm,
     confirm_routes,
     footer,
@@ -130,11 +131,11 @@ def admin_panels() -> Sequence[Panel]:
 
 @hookimpl
 async def export_customer(ctx: Context, customer_id: int) -> Export:
-    """Nothing: consent and suppression are the kernel's, which adds them to the copy."""
-    return Export(rows={})
+    """What was announced to them as ending. Consent and suppression are the kernel's, which adds them."""
+    return await closing.export(ctx, customer_id)
 
 
 @hookimpl
 async def erase_customer(ctx: Context, customer_id: int) -> Erased:
-    """Nothing: the kernel keeps a keyed hash of the address on its suppression list."""
-    return Erased(rows=0)
+    """What was announced to them. The kernel keeps a keyed hash of the address on its suppression list."""
+    return await closing.erase(ctx, customer_id)

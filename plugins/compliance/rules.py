@@ -62,12 +62,18 @@ RULES = (
          choice="In the United States and Australia only a refusal counts."),
     Rule(name="subject", law="Washington CEMA, RCW 19.190.020; CAN-SPAM, 15 USC 7704(a)(2)",
          asks="No false or misleading subject line.",
-         checks="Not empty, no `Re:` or `Fwd:`. Percentages, prices, codes, urgency, ends and free things (English, German, French) stand in the offer: "
+         checks="Not empty, no `Re:` or `Fwd:`. Percentages, prices, codes, urgency, ends and free things (English, German, French) agree with the offer: "
                 "`offer_value`, `offer_ends`, `offer_code`."),
     Rule(name="claims", law="UCPD Art. 6(1)(d); UWG (DE) s. 5; FTC Act s. 5",
          asks="No price or advantage that does not exist.",
-         checks="Numbers with a percent sign or a currency, and codes, stand in a slot; links lead to us, to the shop or stand in a slot.",
-         choice="`100 %` without a word such as off is taken for a material."),
+         checks="Percentages and codes stand in a slot; a price does, or is that of the product beside it; ends in words are the offer's in the shop's time zone; "
+                "links lead to us, to the shop or stand in a slot.",
+         choice="`100 %`, and `72 % cocoa`, without a word such as off is taken for a material."),
+    Rule(name="last_chance", law="UCPD Annex I no. 7; UWG (DE) Annex no. 7; FTC Act s. 5",
+         asks="Nobody says falsely that an offer is to be had only for a short time.",
+         checks="A mail that says its offer is about to end is held where the same code, or an offer of the same size to the same customer, was announced so before "
+                "and now ends later.",
+         choice="`extended_days`: how long after the first end a new offer of the same size is still the same."),
     Rule(name="promotion", law="CAN-SPAM, 16 CFR 316.3", asks="Mail that was asked for is exempt only while it does not advertise.",
          checks="A transactional mail holds no offer and no words of promotion."),
     Rule(name="sensitive", law="GDPR Art. 9; UCPD Annex I no. 28",
