@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import structlog
 
 from kernel.testing.clock import START
 from kernel.testing.sendgrid import FakeSendGrid
@@ -32,6 +34,15 @@ EVERYBODY_ELSE = ("welcome", "cadence", "rules", "tracking")
 """Plugins of the shop, beside the channel. Its sender is pretended, so nobody asks the DNS about it."""
 
 pytestmark = pytest.mark.timeout(3600 if LONG else 240)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quiet() -> Iterator[None]:
+    """Nothing between the lines of progress: what goes wrong here goes wrong on purpose."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.configure(**before)
 
 
 @pytest.fixture(scope="module")
