@@ -8,9 +8,9 @@ from msgspec import Meta
 
 from admin_ui import brand
 from admin_ui.forms import fields, read
-from kernel.contracts.tenancy import Sender, Tenant
 from kernel.sdk import Frozen
 from kernel.tenancy.checks import check_struct
+from kernel.testing.seed import a_tenant
 from kernel.web.formats import Formats
 
 NOW = datetime(2026, 6, 15, 10, 0, tzinfo=UTC)
@@ -110,16 +110,7 @@ def test_a_readable_brand_stays_as_it_is() -> None:
 
 
 def formats(currency: str = "EUR") -> Formats:
-    tenant = Tenant(
-        id="alpha",
-        reseller_id="r",
-        name="A",
-        timezone="Europe/Berlin",
-        currency=currency,
-        country="DE",
-        sender=Sender(name="A", email="a@b.de"),
-        postal_address="",
-    )
+    tenant = a_tenant(currency=currency)
 
     class Ctx:
         now = NOW

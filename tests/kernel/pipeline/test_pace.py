@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kernel.contracts.tenancy import Sender, Sending, Tenant
+from kernel.contracts.tenancy import Sending, Tenant
 from kernel.pipeline import pace, run
 from kernel.pipeline.pace import Bucket
 from kernel.testing.clock import START
-from kernel.testing.seed import add_tenant
+from kernel.testing.seed import a_tenant, add_tenant
 from tests.kernel.pipeline.sending import approve, approved, decided, due, sending, sent, work
 
 if TYPE_CHECKING:
@@ -24,17 +24,7 @@ if TYPE_CHECKING:
 
 
 def tenant(**fields: object) -> Tenant:
-    return Tenant(
-        id="alpha",
-        reseller_id="northwind",
-        name="Alpha",
-        timezone="Europe/Berlin",
-        currency="EUR",
-        country="DE",
-        sender=Sender(name="Alpha", email="hello@alpha.example.com"),
-        postal_address="Berlin",
-        sending=Sending(**fields),  # type: ignore[arg-type]
-    )
+    return a_tenant(sending=Sending(**fields))  # type: ignore[arg-type]
 
 
 @given(

@@ -8,27 +8,15 @@ from uuid import UUID
 
 from kernel.contracts.campaigns import Campaign
 from kernel.contracts.decisions import DecideContext
-from kernel.contracts.tenancy import Brand, Sender, Tenant
 from kernel.pipeline.frames import possible
 from kernel.testing.clock import START
+from kernel.testing.seed import a_tenant
 from tests.kernel.pipeline.thinkers import kind
 
 
 def given_frame(**fields: Any) -> DecideContext:
     """The frame of a campaign of the toy type `first`, with offers, at START; fields replaced."""
-    tenant = Tenant(
-        id="alpha",
-        reseller_id="northwind",
-        name="Alpha",
-        timezone="Europe/Berlin",
-        currency="EUR",
-        country="DE",
-        sender=Sender(name="Alpha", email="hello@alpha.example.com"),
-        postal_address="Berlin",
-        brand=Brand(),
-        autonomy="manual",
-        holdout_percent=fields.pop("holdout_percent", 0.0),
-    )
+    tenant = a_tenant(holdout_percent=fields.pop("holdout_percent", 0.0))
     campaign = Campaign(
         id=UUID(int=1),
         key="first:2026-06-15",

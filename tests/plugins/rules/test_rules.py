@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kernel.contracts.base import canonical
 from kernel.contracts.campaigns import Campaign
 from kernel.contracts.decisions import Action, Candidate, DecideContext
-from kernel.contracts.tenancy import Sender, Tenant
+from kernel.testing.seed import a_tenant
 from plugins.rules.manifest import RulesSettings
 from plugins.rules.plugin import decide
 from plugins.rules.rules import decide_batch
@@ -62,16 +62,6 @@ def frame(
     kind: str = "winback",
     **settings: Any,
 ) -> DecideContext:
-    tenant = Tenant(
-        id="alpha",
-        reseller_id="northwind",
-        name="Alpha",
-        timezone="Europe/Berlin",
-        currency="EUR",
-        country="DE",
-        sender=Sender(name="Alpha", email="a@example.com"),
-        postal_address="Berlin",
-    )
     campaign = Campaign(
         id=UUID(int=7),
         key=f"{kind}:2026-06-15",
@@ -82,7 +72,7 @@ def frame(
         proposed_at=NOW,
     )
     return DecideContext(
-        tenant=tenant,
+        tenant=a_tenant(),
         campaign=campaign,
         now=NOW,
         actions=actions,

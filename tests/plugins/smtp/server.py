@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 from dataclasses import dataclass, field
 from email import message_from_bytes
 from email.policy import default
@@ -14,7 +13,8 @@ from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
-    from pathlib import Path
+
+    from kernel.testing.smtp_tls import Certificate
 
 Moment = Literal["greet", "mail", "rcpt", "data", "content"]
 """Where a fault strikes: `content` is after the final dot."""
@@ -56,13 +56,13 @@ class Fault:
 
 @dataclass
 class FakeSmtp:
-    """Listens on 127.0.0.1 within the loop of the test, as `async with FakeSmtp(folder)`.
+    """Listens on 127.0.0.1 within the loop of the test, as `async with FakeSmtp(certificate)`.
 
     Args:
-        folder: holds `tls.pem`, a certificate with its key.
+        certificate: of its TLS.
     """
 
-    folder: Path
+    certificate: Certificate
     user: str = "alpha"
     password: str = "secret of alpha"
     offers_tls: bool = True
@@ -91,8 +91,7 @@ class FakeSmtp:
         return len(self.taken) - len({one.message_id for one in self.taken})
 
     async def __aenter__(self) -> FakeSmtp:
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(self.folder / "tls.pem")
+        context = self.certificate.context
         self._over = asyncio.Event()
         self._open: set[asyncio.BaseTransport] = set()
 

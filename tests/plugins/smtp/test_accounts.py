@@ -14,9 +14,9 @@ from tests.plugins.smtp.server import FakeSmtp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from pathlib import Path
 
     from kernel.tenancy.core import Core
+    from kernel.testing.smtp_tls import Certificate
 
     Use = Callable[..., Awaitable[None]]
 
@@ -97,9 +97,9 @@ async def test_a_server_next_door_that_asks_for_nothing(
 
 
 async def test_encrypted_from_the_first_byte(
-    core: Core, fake: FakeSmtp, use: Use, folder: Path
+    core: Core, fake: FakeSmtp, use: Use, certificate: Certificate
 ) -> None:
-    async with FakeSmtp(folder, implicit=True) as other:
+    async with FakeSmtp(certificate, implicit=True) as other:
         await use(port=other.port, encryption="tls")
         receipts = await SMTP.send(await core.detached("alpha"), await attempting(core, 2))
         assert {one.state for one in receipts} == {"accepted"}

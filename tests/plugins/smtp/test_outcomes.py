@@ -141,7 +141,7 @@ async def test_the_fault_is_the_accounts(
     assert len(fake.attempts) <= 1
 
 
-async def test_no_encryption_no_mail(core: Core, fake: FakeSmtp, use: Use, folder: object) -> None:
+async def test_no_encryption_no_mail(core: Core, fake: FakeSmtp, use: Use) -> None:
     fake.offers_tls = False
     await use()
     [receipt] = await sent(core)
