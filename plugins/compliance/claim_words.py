@@ -15,7 +15,7 @@ from plugins.compliance.seen import unaccented
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-NUMBER = r"\d+(?:[.,'’  ]\d+)*"
+NUMBER = r"\d+(?:[.,'’  ]\d+){0,4}"
 _UNIT = (
     r"%|‰|[$€£¥]|(?:eur|usd|gbp|chf|cad|aud|euros?|dollars?|pounds?|pfund|franken|francs?|livres?"
     r"|prozent|percent|per cent|pour ?cent)\b"

@@ -110,9 +110,7 @@ def closing(subject: str, text: str) -> str:
                 if (whole or named.pressing) and _of_an_offer(reading, named, alone=whole):
                     return reading[named.start : named.end]
             for found in dates.SLOT_END.finditer(reading):
-                if whole or re.search(
-                    r"(?:only|nur(?: noch)?|seulement) $", reading[: found.start()]
-                ):
+                if whole or dates.ONLY.search(reading[max(0, found.start() - 24) : found.start()]):
                     return found[0].removesuffix(" slot")
     return ""
 

@@ -81,7 +81,7 @@ SLOT_END = re.compile(
 _READ = re.compile(rf"(?:{'|'.join(_EXACT)})|{_SPAN}|(?<!\w)(?:{'|'.join(_RELATIVE)})(?!\w)")
 _FROM = re.compile(rf"(?<!\w)(?:{_WEEKDAY}|\d{{1,2}}[:.h]\d\d|uhr|[ap]m)\.? $")
 """Before `bis` or `until`: a range such as `Montag bis Freitag`."""
-_ONLY = re.compile(r"(?<!\w)(?:only|just|nur(?: noch)?|seulement|uniquement) $")
+ONLY = re.compile(r"(?<!\w)(?:only|just|nur(?: noch)?|seulement|uniquement) $")
 
 
 class Named(NamedTuple):
@@ -100,12 +100,13 @@ def named(text: str) -> Iterator[Named]:
     """Every end in a text that was made plain."""
     for found in NAMED.finditer(text):
         lead = found["lead"] or ""
-        if lead in ("bis", "until", "till", "through") and _FROM.search(text[: found.start()]):
+        before = text[max(0, found.start() - 24) : found.start()]
+        if lead in ("bis", "until", "till", "through") and _FROM.search(before):
             continue
         said = next(filter(None, found.group("day", "only", "span", "hours", "left")))
         hours = bool(found["hours"]) and found["hours"] == found[0]
         pressing = lead in ("only", "nur", "seulement", "just") or not (lead or hours)
-        pressing = pressing or bool(_ONLY.search(text[: found.start()]))
+        pressing = pressing or bool(ONLY.search(before))
         yield Named(said, lead in WEAK or hours, pressing, found.start(), found.end())
 
 

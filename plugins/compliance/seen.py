@@ -14,7 +14,7 @@ _ALIKE = (
     # Armenian, Cherokee
     "օo սu հh ոn ցg ᎪA ᎬE ᎢT ᏞL ᏟC ᏚS ᎻH ᏦK ᏢP ᎡR",
     # Other Latin letters, and small capitals
-    "ıi ɩi ɑa ɡg łl đd ħh ŧt ƒf ɛe ᴀa ʙb ᴄc ᴅd ᴇe ꜰf ɢg ʜh ɪi ᴊj ᴋk ʟl ᴍm ɴn ᴏo ᴘp ʀr ꜱs ᴛt ᴜu ᴠv ᴡw ʏy ᴢz",
+    "ıi ɩi ɑa ɡg łl ŁL đd ĐD ħh ŧt ƒf ɛe ᴀa ʙb ᴄc ᴅd ᴇe ꜰf ɢg ʜh ɪi ᴊj ᴋk ʟl ᴍm ɴn ᴏo ᴘp ʀr ꜱs ᴛt ᴜu ᴠv ᴡw ʏy ᴢz",
     # Signs
     "٪% ⁒% ǀl ∣l ⏐l ℮e ’' ʼ' ′' ‘' ∕/ ⁄/ ‐- ‑- ‒- −-",
 )

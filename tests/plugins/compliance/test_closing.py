@@ -127,13 +127,17 @@ async def test_each_tenant_has_its_own(core: Core) -> None:
     async with core.tenant_scope("alpha") as ctx:
         [one] = await add_customers(ctx, 1)
         await sent(ctx, one, 3, offer_code="SUMMER25")
-    with pytest.raises(RuntimeError, match="rolled back"):
+
+    async def elsewhere() -> None:
         async with core.tenant_scope("bravo") as ctx:
             [theirs] = await add_customers(ctx, 1)
             assert (await export_customer(ctx, one)).rows["compliance_closing"] == []
             assert (await erase_customer(ctx, one)).rows == 0
             assert (await sent(ctx, theirs, 10, offer_code="SUMMER25")).outcome == "allowed"
             raise RuntimeError("rolled back")
+
+    with pytest.raises(RuntimeError, match="rolled back"):
+        await elsewhere()
     async with core.tenant_scope("alpha") as ctx:
         assert len((await export_customer(ctx, one)).rows["compliance_closing"]) == 1
 
