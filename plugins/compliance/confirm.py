@@ -19,6 +19,7 @@ from kernel.sdk import (
     Frozen,
     MailLimit,
     MessageVars,
+    Verdict,
     public_url,
     read_copies,
     set_consent,
@@ -33,7 +34,7 @@ from plugins.compliance.unsubscribe import UNDO_SOURCE
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kernel.sdk import Context, Event, Outgoing, Recipient, Suppressed, Verdict
+    from kernel.sdk import Context, Event, Outgoing, Recipient, Suppressed
 
 PURPOSE = "compliance/confirm"
 PATH = "d/"
@@ -45,6 +46,8 @@ LIMITS = (MailLimit(mails=1, days=1.0), MailLimit(mails=3, days=30.0))
 """How often one person is asked at most: anybody can sign up a stranger's address, again and again. Who signs
 up beyond it is asked as soon as there is room, while the sign-up is not too old.
 """
+SETTLED = timedelta(hours=1)
+"""After so long a sign-up has reached `hold`, or stands on the health board as undelivered."""
 CONFIRMED = re.compile(r"(?<!un)confirmed|double[ _-]?opt|preference cent", re.IGNORECASE)
 """Sources of a subscription that its owner confirmed already."""
 REASON = {
@@ -196,17 +199,39 @@ async def confirm(ctx: Context, token: str) -> Literal["confirmed", "stays"] | N
 # --- sign-ups that need it --------------------------------------------------------------------------
 
 
+def since(ctx: Context) -> datetime | None:
+    """From when on subscriptions are to be confirmed; None: they are not."""
+    day = ctx.settings(ComplianceSettings).double_opt_in_from
+    if not day:
+        return None
+    return datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(ctx.tenant.timezone)).astimezone(UTC)
+
+
+def fresh(ctx: Context, person: Recipient, since: datetime) -> Verdict | None:
+    """Too new a subscription to count: `hold` may not have been told of it yet. Else None."""
+    at = person.consent_at
+    if at is None or at < max(since, ctx.now - SETTLED):
+        return None
+    rules = ctx.settings(ComplianceSettings)
+    if person.country.upper() not in rules.double_opt_in or _known(person.consent_source):
+        return None
+    return Verdict(
+        outcome="deferred",
+        rule="compliance.fresh",
+        reason="The sign-up is not an hour old, and whether it was confirmed is being looked at.",
+        until=at + SETTLED,
+    )
+
+
 async def hold(ctx: Context, events: Sequence[Event]) -> None:
     """Turn unconfirmed subscriptions of the countries named into `pending`, with their own time."""
-    rules = ctx.settings(ComplianceSettings)
-    if not rules.double_opt_in_from:
+    rules, first = ctx.settings(ComplianceSettings), since(ctx)
+    if first is None:
         return
-    first = datetime.fromisoformat(rules.double_opt_in_from)
-    since = first.replace(tzinfo=ZoneInfo(ctx.tenant.timezone)).astimezone(UTC)
     for event in events:
         if not isinstance(event, ConsentChanged):
             continue
-        if event.state != "subscribed" or event.occurred_at < since or _known(event.source):
+        if event.state != "subscribed" or event.occurred_at < first or _known(event.source):
             continue
         row = await ctx.db.fetchrow(
             """SELECT consent_at, consent_source, consent_wording FROM profiles_customer
@@ -215,7 +240,7 @@ async def hold(ctx: Context, events: Sequence[Event]) -> None:
             ctx.tenant.id,
             event.customer_id,
             list(rules.double_opt_in),
-            since,
+            first,
         )
         if row is not None and not _known(row["consent_source"]):
             await set_consent(

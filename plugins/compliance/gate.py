@@ -32,6 +32,13 @@ async def verdicts(ctx: Context, stage: str, batch: Sequence[Outgoing]) -> list[
         else judge(rules, message, listed.get(message.recipient.email or "", ()), ctx.now)
         for message in batch
     ]
+    if (since := confirm.since(ctx)) is not None:
+        found = [
+            confirm.fresh(ctx, message.recipient, since) or verdict
+            if verdict is ALLOWED and not message.transactional
+            else verdict
+            for message, verdict in zip(batch, found, strict=True)
+        ]
     return found if stage == "plan" else await _mails(ctx, batch, found)
 
 

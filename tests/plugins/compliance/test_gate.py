@@ -14,6 +14,7 @@ from kernel.contracts.errors import Unavailable
 from kernel.pipeline import comply
 from kernel.pipeline.suppressing import suppress
 from kernel.profiles.rights import erase_customer
+from kernel.tenancy.switches import set_plugin
 from kernel.testing.messages import add_campaign, add_messages, rendered
 from kernel.testing.seed import add_customers
 from plugins.compliance import footer, mail
@@ -60,6 +61,27 @@ async def test_a_topic_stops_its_mails_and_no_others(alpha: TenantScope) -> None
     await suppress(alpha, "ada@example.com", "unsubscribed")
     verdicts = await compliance_rules(alpha, "plan", [offer, news])
     assert [v.rule for v in verdicts] == ["compliance.suppression"] * 2
+
+
+async def test_a_sign_up_that_may_need_to_be_confirmed_waits_an_hour(core: Core) -> None:
+    """UWG s. 7 (DE): the event that takes it back to `pending` may be late, and no mail may overtake it."""
+    async with core.tenant_scope("alpha") as ctx:
+        await set_plugin(ctx, "compliance", True, {"double_opt_in_from": "2026-01-01"})
+    async with core.tenant_scope("alpha") as ctx:
+        signed_up = {"consent_source": "footer form", "consent_at": ctx.now - timedelta(minutes=50)}
+        batch = [
+            *await finished(ctx, country="DE", **signed_up),
+            *await finished(ctx, country="FR", **signed_up),
+            *await finished(ctx, country="DE", **{**signed_up, "consent_source": "double opt-in"}),
+            *await finished(
+                ctx, country="DE", **{**signed_up, "consent_at": ctx.now - timedelta(minutes=61)}
+            ),
+        ]
+        for stage in ("plan", "handover"):
+            first, *others = await compliance_rules(ctx, stage, batch)
+            assert (first.outcome, first.rule) == ("deferred", "compliance.fresh")
+            assert first.until == ctx.now + timedelta(minutes=10)
+            assert [verdict.outcome for verdict in others] == ["allowed"] * 3
 
 
 async def test_a_changed_secret_closes_the_gate(core: Core) -> None:
