@@ -31,7 +31,9 @@ class Merchant:
         if at.hour != MORNING or at.date() >= self.rests_from:
             return
         async with self.engine.core.tenant_scope(tenant_id, "pretend merchant") as ctx:
-            for campaign in await campaigns.with_status(ctx, "waiting"):
+            waiting = await campaigns.page(ctx, "waiting", limit=1000)
+            # The largest first: two runs refuse the same one, and a small one.
+            for campaign in sorted(waiting, key=lambda one: (-one.law.audience, one.campaign_type)):
                 self.seen += 1
                 if self.seen == REJECTED:
                     await approvals.reject(ctx, campaign.id, REJECTION)

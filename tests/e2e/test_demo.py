@@ -103,6 +103,9 @@ async def check_database(data_dir: Path, summary: dict[str, Any]) -> None:
                 "SELECT count(*) AS mails, count(DISTINCT message_id) AS messages FROM outbox_mail"
             )
             assert stored["mails"] == stored["messages"] == summary["messages"]
+            states = await conn.fetch("SELECT DISTINCT state FROM pipeline_message")
+            assert "delivered" in {row["state"] for row in states}
+            assert not {"accepted", "unknown"} & {row["state"] for row in states}
             assert await conn.fetchval("SELECT bool_and(holds) FROM pipeline_conservation")
             assert await conn.fetchval("SELECT count(*) FROM tenancy_tenant") == 3
             for table in ("profiles_customer", "pipeline_message", "outbox_mail", "sandbox_day"):

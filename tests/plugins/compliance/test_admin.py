@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest_asyncio
 
 from kernel.sdk import set_consent, suppress, suppressed
@@ -159,6 +162,15 @@ async def test_the_ledger_is_verified_and_downloaded(core: Core, mia: Browser) -
     assert EMAIL not in text
     text = await mia.submit(f"{LEDGER}/verify")
     assert "Sound: 2 entries and 1 signed head were compared" in text
+    assert "old secret" not in text
+    # A process that still ran with a former secret.
+    other = "o" * 40
+    links = msgspec.structs.replace(core.links, secret=other, old_secrets=(core.links.secret,))
+    async with replace(core, links=links).tenant_scope("alpha") as ctx:
+        await set_consent(ctx, who, "subscribed", "form", ctx.now + timedelta(days=1))
+    core.links = msgspec.structs.replace(core.links, old_secrets=(other,))
+    text = await mia.submit(f"{LEDGER}/verify")
+    assert "Sound: 3 entries" in text and "Row 3 is sealed with an old secret" in text
     async with core.pool.unit_of_work(role=None) as unit:
         await unit.execute("SET LOCAL session_replication_role = replica")
         await unit.execute("UPDATE profiles_consent SET source = 'x' WHERE seq = 2")
