@@ -50,7 +50,7 @@ def build(who: Account, tenant: Tenant, message: Outgoing, at: datetime) -> byte
     """The mail, text and HTML as alternatives, lines ended by CR LF, signed where there are keys.
 
     Raises:
-        ValueError: it cannot be made.
+        ValueError, dkim.DKIMException: it cannot be made.
     """
     mail = make(who, tenant, message, at).as_bytes()
     return signatures(mail, who.domain, who.keys) + mail
