@@ -6,11 +6,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from plugins.smtp import keys
 from plugins.smtp.addresses import wire
 from plugins.smtp.manifest import SmtpSettings
 from plugins.smtp.signing import Key
@@ -27,8 +26,6 @@ ED25519_KEY = "SMTP_DKIM_ED25519_KEY"
 CA_FILE = "SMTP_CA_FILE"
 """Environment: a file of certificates to believe, where the server's is signed by nobody known."""
 SUBMISSION = 587
-SMALLEST = 1024
-"""Bits of an RSA key that receivers still believe (RFC 8301)."""
 
 
 class Account:
@@ -42,7 +39,7 @@ class Account:
     def __init__(self, sender: str, settings: SmtpSettings) -> None:
         self.sender = wire(sender)
         """The address that mails are from."""
-        self.envelope = settings.envelope_sender
+        self.envelope = settings.envelope_sender.strip()
         """Where bounces go, each with the mark of its message; empty: to `sender`, without one."""
         self.domain = self.sender.rpartition("@")[2].lower()
         """Of the sender's address: the mails are signed for it, and carry it in their ids."""
@@ -80,7 +77,7 @@ def account(ctx: Context) -> Account:
     """
     settings = ctx.settings(SmtpSettings)
     who = Account(ctx.tenant.sender.email, settings)
-    own = _variable(PASSWORD, ctx.tenant.id)
+    own = variable_of(PASSWORD, ctx.tenant.id)
     if password := _environment(own):
         who.variable, who.password = own, password
         if not who.host:
@@ -135,17 +132,16 @@ def _reachable(who: Account) -> str:
 
 def _signing(who: Account, settings: SmtpSettings, tenant_id: str) -> str:
     """Read the keys; the problem with them, if any."""
-    rsa, problem = _key(
-        _variable(KEY, tenant_id), "dkim_selector", settings.dkim_selector, RSAPrivateKey
-    )
+    name, setting = variable_of(KEY, tenant_id), "dkim_selector"
+    rsa, problem = _key(name, setting, settings.dkim_selector, RSAPrivateKey)
     if problem:
         return problem
-    variable, setting = _variable(ED25519_KEY, tenant_id), "dkim_selector_ed25519"
-    other, problem = _key(variable, setting, settings.dkim_selector_ed25519, Ed25519PrivateKey)
+    second, setting = variable_of(ED25519_KEY, tenant_id), "dkim_selector_ed25519"
+    other, problem = _key(second, setting, settings.dkim_selector_ed25519, Ed25519PrivateKey)
     if other and not rsa:
         return (
             "Most mailbox providers cannot read a signature by Ed25519, so it takes one by RSA beside it: "
-            f"set dkim_selector and {_variable(KEY, tenant_id)} too; then resume sending."
+            f"set dkim_selector and {name} too; then resume sending."
         )
     if other and rsa and other.selector.lower() == rsa.selector.lower():
         return (
@@ -169,26 +165,28 @@ def _key(
         )
     if not given:
         return None, ""
-    name = "RSA" if kind is RSAPrivateKey else "Ed25519"
     try:
         pem = given.replace("\\n", "\n") if "-----BEGIN" in given else Path(given).read_text()
-        key = load_pem_private_key(pem.encode(), None)
-    except (OSError, ValueError, TypeError, UnsupportedAlgorithm):
-        return None, (
-            f"The key in {variable} cannot be read: it takes a private key for {name} as PEM, or a file "
-            "that holds one."
-        )
-    if isinstance(key, RSAPrivateKey) and kind is RSAPrivateKey and key.key_size >= SMALLEST:
+    except (OSError, ValueError):
+        pem = ""
+    key = keys.read(pem.encode())
+    if isinstance(key, kind):
         return Key(selector, key), ""
-    if isinstance(key, Ed25519PrivateKey) and kind is Ed25519PrivateKey:
-        return Key(selector, key), ""
-    size = f" of {SMALLEST} bits or more, better 2048" if name == "RSA" else ""
-    return None, f"The key in {variable} must be a private key for {name}{size}."
+    wanted = (
+        f"RSA of {keys.SMALLEST} bits or more, better {keys.USUAL}"
+        if kind is RSAPrivateKey
+        else "Ed25519"
+    )
+    return None, (
+        f"There is no key in {variable} that can be used: it takes a private key for {wanted}, as PEM or "
+        "as a file that holds one (`mailwright dkim` makes one); then resume sending."
+    )
 
 
 def _environment(name: str) -> str:
     return os.environ.get(name, "").strip()
 
 
-def _variable(name: str, tenant_id: str) -> str:
+def variable_of(name: str, tenant_id: str) -> str:
+    """The environment variable of this name for a tenant."""
     return f"{name}_{tenant_id.replace('-', '_').upper()}"

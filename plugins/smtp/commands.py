@@ -89,3 +89,51 @@ def _maildir(program: Any, tenant: str, folder: Path, dry_run: bool) -> int:
     if left:
         click.echo(f"{left:>8,}  could not be read or moved, and are still in new/", err=True)
     return 1 if left else 0
+
+
+@click.command()
+@click.argument("tenant")
+@click.option(
+    "--key",
+    "path",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The file of the private key; it is made where there is none.",
+)
+@click.option(
+    "--selector", default="", help="The name of the key in the DNS [mw1; mw2 for Ed25519]."
+)
+@click.option("--ed25519", is_flag=True, help="A key for Ed25519, to sign beside one for RSA.")
+@click.pass_obj
+def dkim(program: Any, tenant: str, path: Path, selector: str, ed25519: bool) -> None:
+    """Make a key that signs TENANT's mails, and print its DNS record. For a key that is there already, print
+    the record again.
+    """
+    import re
+
+    from plugins.smtp import account, keys
+    from plugins.smtp.manifest import SELECTOR
+    from plugins.smtp.signing import Key
+
+    selector = selector or ("mw2" if ed25519 else "mw1")
+    if not re.fullmatch(SELECTOR, selector) or len(selector) > 63:
+        raise click.UsageError("A selector is made of letters, digits, dots and dashes.")
+    domain = program.run(lambda core: _domain(core, tenant))
+    private, made = keys.kept(path, ed25519)
+    key = Key(selector, private)
+    variable = account.variable_of(account.ED25519_KEY if ed25519 else account.KEY, tenant)
+    setting = "dkim_selector_ed25519" if ed25519 else "dkim_selector"
+    click.echo(f"{path} {'now holds' if made else 'holds'} the private key; show it to nobody.\n")
+    click.echo(f"1. Publish this TXT record at {selector}._domainkey.{domain}\n\n{key.record}\n")
+    click.echo(f"   or, in a zone file:\n\n{keys.zone_line(key, domain)}\n")
+    click.echo(f"2. Where Mailwright runs, set {variable}={path.absolute()}")
+    click.echo(f'3. In the settings of the plugin smtp, {setting} = "{selector}"; in those of')
+    click.echo(f'   deliverability, add "{selector}" to selectors: its page checks the record.')
+
+
+async def _domain(core: Any, tenant: str) -> str:
+    from plugins.smtp.account import Account
+    from plugins.smtp.manifest import SmtpSettings
+
+    ctx = await core.detached(tenant)
+    return Account(ctx.tenant.sender.email, SmtpSettings()).domain

@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from kernel.sdk import Frozen, Manifest
 
-_SELECTOR = r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)?$"
+SELECTOR = r"^([A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?)?$"
 
 
 class SmtpSettings(Frozen):
@@ -63,7 +63,7 @@ class SmtpSettings(Frozen):
         str,
         Meta(
             max_length=63,
-            pattern=_SELECTOR,
+            pattern=SELECTOR,
             description="The name of the DKIM key: its public half stands in the DNS at "
             "<selector>._domainkey.<domain of the sender>. Empty: the mail server signs.",
         ),
@@ -72,7 +72,7 @@ class SmtpSettings(Frozen):
         str,
         Meta(
             max_length=63,
-            pattern=_SELECTOR,
+            pattern=SELECTOR,
             description="The name of a second key, for Ed25519, which signs beside the first. Empty: none.",
         ),
     ] = ""

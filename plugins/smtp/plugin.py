@@ -7,7 +7,7 @@ from typing import Any
 
 from kernel.sdk import Channel, hookimpl
 from plugins.smtp.channel import SMTP
-from plugins.smtp.commands import bounce
+from plugins.smtp.commands import bounce, dkim
 from plugins.smtp.manifest import MANIFEST
 
 __all__ = ["MANIFEST", "channels", "commands"]
@@ -21,5 +21,5 @@ def channels() -> Sequence[Channel]:
 
 @hookimpl
 def commands() -> Sequence[Any]:
-    """`mailwright bounce`."""
-    return (bounce,)
+    """`mailwright bounce` and `mailwright dkim`."""
+    return (bounce, dkim)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 
 async def test_the_sender_of_the_envelope(core: Core, fake: FakeSmtp, use: Use) -> None:
-    await use(envelope_sender="bounces-of-shop@mail.alder.example.com")
+    # A line end at its end, which the pattern of the settings lets pass, ends no command.
+    await use(envelope_sender="bounces-of-shop@mail.alder.example.com\n")
     batch = await attempting(core, 3)
     ctx = await core.detached("alpha")
     receipts = await SMTP.send(ctx, batch)

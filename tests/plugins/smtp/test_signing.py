@@ -114,7 +114,7 @@ async def test_both_keys_sign_and_each_signature_stands_alone(
         (
             {"dkim_selector": "s1", "dkim_selector_ed25519": "s2"},
             {"SMTP_DKIM_KEY_ALPHA": "rsa", "SMTP_DKIM_ED25519_KEY_ALPHA": "rsa"},
-            "must be a private key for Ed25519.",
+            "a private key for Ed25519, as PEM",
         ),
         ({"dkim_selector": "s1"}, {"SMTP_DKIM_KEY_ALPHA": "ed"}, "a private key for RSA of 1024"),
         (
