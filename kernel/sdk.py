@@ -23,6 +23,8 @@ from kernel.contracts.decisions import (
 from kernel.contracts.delivery import (
     Channel,
     Difference,
+    Finding,
+    Findings,
     Mailbox,
     MailLinks,
     MessageVars,
@@ -199,6 +201,8 @@ __all__ = [
     "Evaluation",
     "Event",
     "Export",
+    "Finding",
+    "Findings",
     "Forbidden",
     "Formats",
     "Frozen",

@@ -11,6 +11,7 @@ from kernel.sdk import (
     Context,
     Erased,
     Export,
+    Findings,
     MessageVars,
     Outgoing,
     Panel,
@@ -24,6 +25,7 @@ from plugins.compliance import (
     closing,
     confirm,
     confirm_routes,
+    findings,
     footer,
     gate,
     ledger,
@@ -43,6 +45,7 @@ __all__ = [
     "compliance_rules",
     "erase_customer",
     "export_customer",
+    "mail_findings",
     "public_routes",
     "routes",
     "subscriptions",
@@ -66,6 +69,12 @@ async def template_vars(
     that confirms a subscription.
     """
     return confirm.fill(ctx, batch, footer.fill(ctx, batch, values))
+
+
+@hookimpl
+async def mail_findings(ctx: Context, batch: Sequence[Outgoing]) -> Sequence[Findings]:
+    """Claims that would be held, and product names that are not as the catalogue says."""
+    return await findings.of(ctx, batch)
 
 
 @hookimpl
