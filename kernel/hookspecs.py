@@ -38,7 +38,7 @@ if TYPE_CHECKING:
         Pending,
         Verdict,
     )
-    from kernel.contracts.delivery import Channel, MailLinks, MessageVars, Outgoing
+    from kernel.contracts.delivery import Channel, Findings, MailLinks, MessageVars, Outgoing
     from kernel.contracts.events import Event
     from kernel.contracts.models import Model
     from kernel.contracts.plugins import Erased, Export, Job, Panel, Subscription
@@ -204,6 +204,13 @@ async def mail_links(  # type: ignore[empty-body]
 ) -> Sequence[MailLinks]:
     """The addresses in each mail, in their order: return them rewritten, to be counted when followed.
     Those that unsubscribe, lead to the preferences or say `rel="nofollow"` are not among them.
+    """
+
+
+@hook(Policy.COLLECT)
+async def mail_findings(ctx: Context, batch: Sequence[Outgoing]) -> Sequence[Findings]:  # type: ignore[empty-body]
+    """What is wrong with finished mails (`rendered` is set), in their order: one of each variant, for somebody
+    who gets it. Asked when a person looks at the words, and before a campaign is approved, which `block` stops.
     """
 
 

@@ -23,6 +23,8 @@ from kernel.contracts.decisions import (
 from kernel.contracts.delivery import (
     Channel,
     Difference,
+    Finding,
+    Findings,
     Mailbox,
     MailLinks,
     MessageVars,
@@ -205,6 +207,8 @@ __all__ = [
     "Evaluation",
     "Event",
     "Export",
+    "Finding",
+    "Findings",
     "Forbidden",
     "Formats",
     "Frozen",

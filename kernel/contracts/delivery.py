@@ -147,6 +147,22 @@ class Outgoing(Frozen):
     """By which channel it goes; empty while that is not known."""
 
 
+class Finding(Frozen):
+    """One thing that is wrong with a finished mail, and what to do about it."""
+
+    severity: Literal["block", "warn"]
+    """`block` stops the approval, `warn` is told."""
+    rule: str
+    sentence: str
+    advice: str
+
+
+class Findings(Frozen):
+    """All that is wrong with one mail."""
+
+    found: tuple[Finding, ...] = ()
+
+
 class MessageVars(Frozen):
     """What fills one mail's slots, and its extra headers. `template_vars` adds to it."""
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import html
 import ipaddress
 import re
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kernel.contracts.base import Frozen
+from kernel.contracts.delivery import Finding
 from kernel.mail.spam_words import SPAM
 
 if TYPE_CHECKING:
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from kernel.contracts.delivery import Rendered
 
-Severity = Literal["block", "warn"]
 LARGE = 90 * 1024
 CLIPPED = 102 * 1024
 """Bytes of a page from which Gmail cuts it, and with it the way to unsubscribe."""
@@ -44,15 +43,6 @@ _UNSEEN = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _WORD = re.compile(r"[^\W\d_]{2,}")
-
-
-class Finding(Frozen):
-    """One thing that is wrong, and what to do about it."""
-
-    severity: Severity
-    rule: str
-    sentence: str
-    advice: str
 
 
 def lint(

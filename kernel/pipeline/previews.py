@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+import msgspec
+
 from kernel.contracts.base import Frozen, new_id
 from kernel.contracts.campaigns import Campaign
-from kernel.contracts.delivery import Outgoing, Recipient, Rendered
+from kernel.contracts.delivery import Finding, Outgoing, Recipient, Rendered
 from kernel.contracts.errors import Conflict, InvalidInput, NotFound
-from kernel.mail.lint import Finding, blocking, lint
+from kernel.mail.lint import blocking, lint
 from kernel.mail.slots import filled
 from kernel.pipeline import compose, features, offer_words, variant_store
 
@@ -48,6 +50,12 @@ async def preview(
         NotFound: there is no such campaign, variant or customer.
         Conflict: the mail cannot be made; the sentence says why.
     """
+    return (await _made(ctx, campaign_id, variant, customer_id)).rendered  # type: ignore[return-value]
+
+
+async def _made(
+    ctx: Context, campaign_id: UUID, variant: str, customer_id: int | None = None
+) -> Outgoing:
     campaign = await _campaign(ctx, campaign_id)
     texts = await variant_store.copies(ctx, campaign_id)
     if variant not in texts:
@@ -57,7 +65,7 @@ async def preview(
     [made] = await compose.render(ctx, texts, [(message, variant)], spoken, offer_words.SAMPLES)
     if isinstance(made, str) or made.rendered is None:
         raise Conflict(str(made), "Edit the words of the variant.")
-    return made.rendered
+    return msgspec.structs.replace(made, variant=variant)
 
 
 async def check(ctx: Context, campaign_id: UUID, variants: Sequence[str] = ()) -> list[Checked]:
@@ -72,7 +80,23 @@ async def check(ctx: Context, campaign_id: UUID, variants: Sequence[str] = ()) -
         NotFound: there is no such campaign or variant.
     """
     names = variants or await _used(ctx, campaign_id)
-    return [await _checked(ctx, campaign_id, name) for name in names]
+    checked = [await _checked(ctx, campaign_id, name) for name in names]
+    mails = [mail for _, mail in checked if mail is not None]
+    board = cast("TenantScope", ctx).core.board
+    answers = (
+        await board.collect("mail_findings", ctx.enabled, ctx=ctx, batch=mails) if mails else []
+    )
+    for answer in answers:
+        told = {mail.variant: one.found for mail, one in zip(mails, answer.value, strict=True)}
+        checked = [
+            (_with(one, told.get(mail.variant, ()) if mail else ()), mail) for one, mail in checked
+        ]
+    return [one for one, _ in checked]
+
+
+def _with(checked: Checked, more: Sequence[Finding]) -> Checked:
+    found = sorted([*checked.findings, *more], key=lambda one: one.severity != "block")
+    return msgspec.structs.replace(checked, findings=tuple(found))
 
 
 async def faults(ctx: Context, campaign_id: UUID) -> str:
@@ -103,9 +127,11 @@ async def _used(ctx: Context, campaign_id: UUID) -> list[str]:
     return [row["variant"] for row in rows]
 
 
-async def _checked(ctx: Context, campaign_id: UUID, variant: str) -> Checked:
+async def _checked(
+    ctx: Context, campaign_id: UUID, variant: str
+) -> tuple[Checked, Outgoing | None]:
     try:
-        rendered = await preview(ctx, campaign_id, variant)
+        mail = await _made(ctx, campaign_id, variant)
     except (Conflict, InvalidInput) as error:  # its words, or a template of the tenant's
         finding = Finding(
             severity="block",
@@ -113,7 +139,9 @@ async def _checked(ctx: Context, campaign_id: UUID, variant: str) -> Checked:
             sentence=error.message,
             advice=error.fix or "Edit the words of the variant.",
         )
-        return Checked(variant=variant, rendered=None, findings=(finding,))
+        return Checked(variant=variant, rendered=None, findings=(finding,)), None
+    rendered = mail.rendered
+    assert rendered is not None
     campaign = await _campaign(ctx, campaign_id)
     core = cast("TenantScope", ctx).core
     owned = core.board.campaign_types.get(campaign.campaign_type)
@@ -129,7 +157,7 @@ async def _checked(ctx: Context, campaign_id: UUID, variant: str) -> Checked:
         links=[filled(url, rendered.slots) for url in rendered.links.values()],
         transactional=bool(owned and owned.value.transactional),
     )
-    return Checked(variant=variant, rendered=rendered, findings=tuple(found))
+    return Checked(variant=variant, rendered=rendered, findings=tuple(found)), mail
 
 
 async def _campaign(ctx: Context, campaign_id: UUID) -> Campaign:

@@ -11,7 +11,7 @@ import msgspec
 
 from kernel.contracts.campaigns import Written
 from kernel.contracts.decisions import Advice, Decision, Guarded, Outcome, Pending, Verdict
-from kernel.contracts.delivery import MessageVars
+from kernel.contracts.delivery import Findings, MessageVars
 from kernel.contracts.plugins import Erased, Export
 from kernel.plugboard.plans import ARGUMENTS
 
@@ -136,6 +136,7 @@ CHECKS: dict[str, Check] = {
     "write_copy": _each(_BRIEFS, Written, Pending, type(None)),
     "compliance_rules": _verdicts,
     "template_vars": _message_vars,
+    "mail_findings": _each(ARGUMENTS["mail_findings"].index("batch"), Findings),
     "export_customer": _one(Export),
     "erase_customer": _one(Erased),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 if TYPE_CHECKING:
@@ -22,8 +22,8 @@ class Product(NamedTuple):
     prices: frozenset[Decimal]
     """Of all its SKUs that are on sale."""
     currency: str
-    state: str
-    """`on sale`, `sold out`, or `withdrawn` where every SKU is archived or a draft."""
+    state: Literal["on sale", "sold out", "withdrawn"]
+    """Withdrawn: every SKU is archived or a draft."""
 
 
 class Closing(NamedTuple):

@@ -107,14 +107,22 @@ def frame_of(shop: Shop, rendered: Rendered, link: str) -> Frame:
                 _frames.popitem(last=False)
         if same(frame, rendered):
             return frame
-    texts = (rendered.subject, rendered.html, rendered.text)
     fault = missing(rendered.html, rendered.text, (link, link), (shop.address, shop.address))
     pixel = html_words.has_pixel(rendered.html)
     if not rendered.slots:  # a word may be a customer's name: nothing can be held against it
         return Frame(fault, NOTHING, pixel)
+    return Frame(fault, read(shop, *literal(rendered), written(rendered)), pixel)
+
+
+def literal(rendered: Rendered) -> tuple[str, str, str]:
+    """Subject, page and text with a word for each value: what was written and not filled in."""
     values = sorted(map(str, rendered.slots.values()), key=len, reverse=True)
     both = [way for value in values if len(value) > 2 for way in {value, html.escape(value)}]
-    return Frame(fault, read(shop, *(bare(text, both) for text in texts), written(rendered)), pixel)
+    return (
+        bare(rendered.subject, both),
+        bare(rendered.html, both),
+        bare(rendered.text, both),
+    )
 
 
 def same(frame: Frame, rendered: Rendered) -> bool:

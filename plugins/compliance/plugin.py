@@ -11,6 +11,7 @@ from kernel.sdk import (
     Context,
     Erased,
     Export,
+    Findings,
     Job,
     MessageVars,
     Outgoing,
@@ -25,6 +26,7 @@ from plugins.compliance import (
     closing,
     confirm,
     confirm_routes,
+    findings,
     footer,
     gate,
     ledger,
@@ -45,6 +47,7 @@ __all__ = [
     "erase_customer",
     "export_customer",
     "jobs",
+    "mail_findings",
     "public_routes",
     "routes",
     "subscriptions",
@@ -68,6 +71,12 @@ async def template_vars(
     that confirms a subscription.
     """
     return confirm.fill(ctx, batch, footer.fill(ctx, batch, values))
+
+
+@hookimpl
+async def mail_findings(ctx: Context, batch: Sequence[Outgoing]) -> Sequence[Findings]:
+    """Claims that would be held, and product names that are not as the catalogue says."""
+    return await findings.of(ctx, batch)
 
 
 @hookimpl
