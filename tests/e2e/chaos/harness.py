@@ -138,7 +138,8 @@ class Chaos:
 
     async def _die_while_sending(self) -> None:
         for number, line in enumerate(self._in_turn(lines(self.oracle.channel))):
-            if number == self.kills or not await self._look():
+            self.left = await self.world.hurry(WAITING)
+            if number == self.kills or not self.left:
                 return
             storm = ""
             if number % self.storm_every == self.storm_every - 1:

@@ -83,8 +83,14 @@ class World:
             )
 
     async def wait(self, what: str) -> int:
-        """A moment in which workers work; returns how many rows were left before it. Where none of them
-        was due, time passes until the next one is.
+        """A moment in which workers work; returns what `hurry` did before it."""
+        left = await self.hurry(what)
+        await asyncio.sleep(0.1)
+        return left
+
+    async def hurry(self, what: str) -> int:
+        """How many rows are left. Where none of them is due (a clock that jumped into the night defers
+        them all), time passes until the next one is.
 
         Args:
             what: SELECT of a column `due_at`, of alpha's rows that work is left for.
@@ -93,7 +99,6 @@ class World:
             left = await unit.fetchrow(_LEFT.format(what=what))
             if left and left["rows"] and not left["due"]:
                 await unit.execute("UPDATE tenancy_tenant SET clock_at = $1", left["next"])
-        await asyncio.sleep(0.1)
         return left["rows"] if left else 0
 
 
