@@ -114,10 +114,11 @@ class Chaos:
 
     async def _approved(self) -> UUID:
         async with self.core.system_scope("chaos") as unit:
-            # No waves and no breaker: they are not what is tried here.
+            # No waves and no breaker: they are not what is tried here. A pace, but none that holds up.
             await unit.execute(
                 """UPDATE tenancy_tenant SET clock_at = $1,
-                   sending = '{"ramp_from": 0, "max_bounces": 100, "max_complaints": 100}'""",
+                   sending = '{"ramp_from": 0, "max_bounces": 100, "max_complaints": 100,
+                     "rate_per_hour": 1000000000}'""",
                 self.core.clock.now(),
             )
         async with self.core.tenant_scope("alpha") as ctx:
