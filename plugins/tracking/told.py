@@ -18,7 +18,7 @@ _MAILS = """
 SELECT m.id, m.variant, k.campaign_type, c.tracking_consent FROM pipeline_message m
 JOIN pipeline_campaign k ON k.tenant_id = m.tenant_id AND k.id = m.campaign_id
 JOIN profiles_customer c ON c.tenant_id = m.tenant_id AND c.id = m.customer_id
-WHERE m.tenant_id = $1 AND m.id = ANY($2::uuid[])
+WHERE m.tenant_id = $1 AND m.id = ANY($2::uuid[]) AND NOT k.urgent
 """
 _KEPT = """
 SELECT message_id, link_id, at FROM tracking_hit
@@ -27,8 +27,8 @@ WHERE tenant_id = $1 AND kind = 'click' AND message_id = ANY($2::uuid[])
 
 
 async def followed(ctx: Context, events: Sequence[Event]) -> None:
-    """Each click once, however often it is told; none of mails we do not know, of addresses that no mail of
-    ours leads to, or of customers who are not to be counted.
+    """Each click once, however often it is told; none of mails we do not know or that were asked for, of
+    addresses that no mail of ours leads to, or of customers who are not to be counted.
     """
     told = [event for event in events if isinstance(event, LinkFollowed)]
     settings = ctx.settings(TrackingSettings)

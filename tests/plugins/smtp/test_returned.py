@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import pytest
 
 from kernel.profiles.suppression import suppressed
-from plugins.smtp.marks import envelope
+from plugins.smtp.marks import MARK, envelope, read
 from plugins.smtp.returned import take
 from tests.plugins.smtp import samples
 from tests.plugins.smtp.mails import attempting
@@ -125,6 +126,21 @@ async def test_bounces(
     again = await case.take(raw)
     assert again.what == ("again" if after[1] else what)
     assert await case.known() == after
+
+
+async def test_a_mark_is_known_after_a_change_of_the_secret(case: Case) -> None:
+    [mark] = MARK.findall(case.marked)
+    before = case.core.links
+    case.core.links = msgspec.structs.replace(before, secret="n" * 40)
+    async with case.core.tenant_scope("alpha") as ctx:
+        assert read(ctx, mark) is None
+    case.core.links = msgspec.structs.replace(before, secret="n" * 40, old_secrets=(before.secret,))
+    async with case.core.tenant_scope("alpha") as ctx:
+        found = read(ctx, mark)
+        assert found is not None and found.message_id == case.message.id
+        assert found.fits(ctx, case.email) and not found.fits(ctx, "other@example.com")
+    async with case.core.tenant_scope("bravo") as ctx:
+        assert read(ctx, mark) is None
 
 
 @pytest.mark.parametrize("sample", [samples.vacation, samples.receipt])

@@ -66,6 +66,14 @@ async def test_who_said_no_and_what_is_no_link_is_not_kept(
     assert await content(core, HITS) == []
 
 
+async def test_mail_that_was_asked_for_is_not_counted(core: Core) -> None:
+    event = await click(core)
+    async with core.tenant_scope("alpha") as ctx:
+        await ctx.db.execute("UPDATE pipeline_campaign SET urgent = true WHERE tenant_id = 'alpha'")
+    await follow(core, "alpha", event)
+    assert await content(core, HITS) == []
+
+
 async def test_another_shops_mails_are_unknown(core: Core) -> None:
     event = await click(core)
     async with core.system_scope("test") as unit:
