@@ -20,7 +20,7 @@ help: ## this list
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Mailwright needs Python 3.11 or newer")'
 	@echo "First time here: setting up a Python environment in .venv, about half a minute."
 	@$(PYTHON) -m venv .tools
-	@.tools/bin/python -m pip install --quiet uv==$(UV_VERSION)
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
 
 env: $(filter .tools/%,$(UV)) ## the Python environment in .venv, as locked
 	@$(UV) sync --frozen --quiet

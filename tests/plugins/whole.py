@@ -5,6 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kernel.pipeline import approvals, campaigns, run
+from kernel.pipeline.suppressing import suppress
+from kernel.profiles.rights import erase_customer
+from kernel.testing.seed import add_customers
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -15,6 +18,57 @@ CONSENT = """
 UPDATE profiles_customer SET email_consent = 'subscribed', consent_source = 'checkout',
   consent_at = $1::timestamptz - interval '500 days', created_at = $1::timestamptz - interval '500 days'
 """
+
+
+WAYS = ("suppressed", "unsubscribed", "erased")
+"""How somebody leaves who waits for a mail."""
+
+
+async def by_channel(core: Core, channel: str, count: int) -> UUID:
+    """A welcome campaign to so many new customers, decided and approved, with no other channel about."""
+    async with core.tenant_scope("alpha") as ctx:
+        await ctx.db.execute(
+            """UPDATE tenancy_plugin SET enabled = false
+               WHERE tenant_id = 'alpha' AND plugin <> ALL($1::text[])""",
+            [channel, "welcome", "rules"],
+        )
+    async with core.tenant_scope("alpha") as ctx:
+        await add_customers(ctx, count, created_at=ctx.now, consent_at=ctx.now)
+    await run.propose_due(core, "alpha")
+    await all_of_it(core)
+    async with core.tenant_scope("alpha") as ctx:
+        [campaign] = await ctx.db.fetch("SELECT id, channel FROM pipeline_campaign")
+        assert campaign["channel"] == channel
+        await approvals.approve(ctx, campaign["id"])
+    return campaign["id"]
+
+
+async def all_of_it(core: Core) -> None:
+    """Whatever alpha's pipeline has to do now is done."""
+    while await run.advance(core, "alpha"):
+        pass
+
+
+async def leaves(core: Core, way: str) -> Any:
+    """The first customer leaves in one of WAYS; id and email of before."""
+    async with core.tenant_scope("alpha") as ctx:
+        row = await ctx.db.fetchrow("SELECT id, email FROM profiles_customer ORDER BY id LIMIT 1")
+        if way == "suppressed":
+            await suppress(ctx, row["email"], "manual")
+        elif way == "unsubscribed":
+            await ctx.db.execute(
+                "UPDATE profiles_customer SET email_consent = 'unsubscribed' WHERE id = $1",
+                row["id"],
+            )
+        else:
+            await erase_customer(ctx, row["id"])
+    return row
+
+
+async def lawful(core: Core, campaign: UUID) -> bool:
+    """Whether the conservation law of the campaign holds."""
+    async with core.tenant_scope("alpha") as ctx:
+        return (await campaigns.get(ctx, campaign)).law.holds
 
 
 async def propose(core: Core, kind: str) -> UUID:
@@ -28,8 +82,7 @@ async def propose(core: Core, kind: str) -> UUID:
         campaign: UUID = await ctx.db.fetchval(
             "SELECT id FROM pipeline_campaign WHERE campaign_type = $1", kind
         )
-    while await run.advance(core, "alpha"):
-        pass
+    await all_of_it(core)
     return campaign
 
 
@@ -37,10 +90,9 @@ async def send(core: Core, campaign: UUID) -> list[Any]:
     """Approved and sent: the outbox's mails, by customer."""
     async with core.tenant_scope("alpha") as ctx:
         await approvals.approve(ctx, campaign)
-    while await run.advance(core, "alpha"):
-        pass
+    await all_of_it(core)
+    assert await lawful(core, campaign)
     async with core.tenant_scope("alpha") as ctx:
-        assert (await campaigns.get(ctx, campaign)).law.holds
         rows: list[Any] = await ctx.db.fetch(
             """SELECT o.*, m.customer_id AS customer FROM outbox_mail o
                JOIN pipeline_message m ON m.id = o.message_id ORDER BY m.customer_id"""

@@ -14,9 +14,7 @@ from kernel.profiles.consent import set_consent
 from kernel.tenancy.switches import halt_tenant, resume_tenant
 from kernel.testing.seed import add_tenant
 from plugins.compliance import confirm
-from tests.plugins.compliance.test_confirm import go, sign_up, state, web
-
-__all__ = ["web"]
+from tests.plugins.compliance.test_confirm import go, sign_up, state
 
 if TYPE_CHECKING:
     import httpx

@@ -9,29 +9,18 @@ from typing import TYPE_CHECKING
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from kernel.contracts.events import ConsentChanged
 from kernel.pipeline import run
 from kernel.profiles.consent import set_consent
 from kernel.profiles.consent_history import consent_history
 from kernel.testing.seed import add_customers
-from kernel.web.app import create_app
 from plugins.compliance import confirm
 from plugins.compliance.manifest import ComplianceSettings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from kernel.tenancy.core import Core
     from kernel.testing.clock import TurnedClock
-
-
-@pytest_asyncio.fixture
-async def web(core: Core) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(core))
-    async with httpx.AsyncClient(transport=transport, base_url="http://mail.test") as client:
-        yield client
 
 
 async def sign_up(core: Core, tenant: str = "alpha", **fields: object) -> int:

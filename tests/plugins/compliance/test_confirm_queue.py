@@ -14,7 +14,7 @@ from kernel.tenancy.switches import set_plugin
 from kernel.testing.seed import add_customers, add_tenant
 from plugins.compliance import confirm
 from tests.kernel.jobs.fixtures import change, queue, rows, worker
-from tests.plugins.compliance.test_confirm import mails, sign_up, state, web
+from tests.plugins.compliance.test_confirm import mails, sign_up, state
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kernel.tenancy.core import Core
     from kernel.testing.clock import TurnedClock
 
-__all__ = ["queue", "web"]
+__all__ = ["queue"]
 
 FROM = "2026-06-01"
 DELIVERIES = """

@@ -9,29 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from kernel.profiles.rights import erase_customer
 from kernel.testing.messages import add_campaign, add_messages, rendered
 from kernel.testing.seed import add_customers
 from kernel.web.app import create_app
-from plugins.compliance import footer, page, panels, suppression, unsubscribe
+from plugins.compliance import choosing, footer, page, panels, suppression, unsubscribe
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from kernel.contracts.delivery import Outgoing
     from kernel.tenancy.core import Core
     from kernel.testing.clock import TurnedClock
 
 ONE_CLICK = {"List-Unsubscribe": "One-Click"}
-
-
-@pytest_asyncio.fixture
-async def web(core: Core) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(core))
-    async with httpx.AsyncClient(transport=transport, base_url="http://mail.test") as client:
-        yield client
 
 
 async def sent(core: Core, **fields: Any) -> tuple[Outgoing, str]:
@@ -294,9 +284,10 @@ async def test_speaks_the_readers_language(
     assert f'<html lang="{page.choose(f"{locale},{accept}")}">' in answer.text
 
 
-def test_every_language_says_everything() -> None:
-    for language, words in page.WORDS.items():
-        assert words.keys() == page.WORDS["en"].keys(), language
+@pytest.mark.parametrize("pages", [page.WORDS, choosing.WORDS], ids=["page", "preferences"])
+def test_every_language_says_everything(pages: dict[str, dict[str, str]]) -> None:
+    for language, words in pages.items():
+        assert words.keys() == pages["en"].keys(), language
         for text in words.values():
             assert "<" not in text and text.format(shop="S", email="E")
 

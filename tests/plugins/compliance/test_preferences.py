@@ -8,31 +8,20 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
-import pytest_asyncio
 
 from kernel.profiles.rights import erase_customer
 from kernel.sdk import suppress, suppressed
 from kernel.testing.messages import add_campaign, add_messages
 from kernel.testing.seed import add_customers
-from kernel.web.app import create_app
 from plugins.compliance import choosing, footer, preferences, unsubscribe
 from plugins.compliance.preferences import TOPICS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from kernel.contracts.delivery import Outgoing
     from kernel.tenancy.core import Core
     from kernel.testing.clock import TurnedClock
 
 EMAIL = "ada@example.com"
-
-
-@pytest_asyncio.fixture
-async def web(core: Core) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(core))
-    async with httpx.AsyncClient(transport=transport, base_url="http://mail.test") as client:
-        yield client
 
 
 async def sent(core: Core, **fields: Any) -> tuple[Outgoing, str]:
@@ -300,10 +289,3 @@ async def test_speaks_the_readers_language(
     answer = await web.get(link, headers={"accept-language": accept})
     assert f"<h1>{choosing.WORDS[language]['title']}</h1>" in answer.text
     assert f'<html lang="{language}">' in answer.text
-
-
-def test_every_language_says_everything() -> None:
-    for language, words in choosing.WORDS.items():
-        assert words.keys() == choosing.WORDS["en"].keys(), language
-        for text in words.values():
-            assert "<" not in text and text.format(shop="S", email="E")

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import httpx
-import pytest_asyncio
 
 from kernel.testing.messages import add_campaign, add_messages, rendered
 from kernel.testing.seed import add_customers
@@ -16,17 +15,8 @@ from plugins.outbox import panels
 from plugins.outbox.channel import OUTBOX
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from kernel.contracts.delivery import Outgoing
     from kernel.tenancy.core import Core
-
-
-@pytest_asyncio.fixture
-async def web(core: Core) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(core))
-    async with httpx.AsyncClient(transport=transport, base_url="http://mail.test") as client:
-        yield client
 
 
 async def sign_in(core: Core, web: httpx.AsyncClient, tenant: str) -> None:

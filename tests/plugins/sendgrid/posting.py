@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,9 +16,9 @@ from kernel.contracts.delivery import Outgoing
 from kernel.tenancy.core import Core
 from kernel.testing.messages import add_campaign, add_messages
 from kernel.testing.seed import add_customers
-from kernel.web.app import create_app
 from plugins.sendgrid.jobs import fold_events
 from plugins.sendgrid.signature import SIGNATURE, TIMESTAMP
+from tests.plugins.visitor import visitor
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 SHOWN = base64.b64encode(
@@ -51,18 +50,10 @@ def body_of(events: Sequence[Any]) -> bytes:
     return msgspec.json.encode(list(events)) + b"\r\n"
 
 
-@asynccontextmanager
-async def provider(core: Core) -> AsyncIterator[httpx.AsyncClient]:
-    """Whoever posts to the application."""
-    transport = httpx.ASGITransport(app=create_app(core))  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://mail.test") as client:
-        yield client
-
-
 async def post(core: Core, body: bytes | Sequence[Any], tenant: str = "alpha") -> httpx.Response:
     """Post events, or raw bytes, signed."""
     raw = body if isinstance(body, bytes) else body_of(body)
-    async with provider(core) as client:
+    async with visitor(core) as client:
         path = f"/t/{tenant}/sendgrid/events"
         return await client.post(path, content=raw, headers=signed(raw))
 

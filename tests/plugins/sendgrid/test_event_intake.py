@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import httpx
 import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,7 +13,8 @@ from hypothesis import strategies as st
 from kernel.tenancy.core import Core
 from plugins.sendgrid import events
 from plugins.sendgrid.routes import LARGEST
-from tests.plugins.sendgrid.posting import body_of, event, look, post, provider, set_key, signed
+from tests.plugins.sendgrid.posting import body_of, event, look, post, set_key, signed
+from tests.plugins.visitor import visitor
 
 KEPT = "SELECT event_id, kind, email, how, raw FROM sendgrid_event ORDER BY event_id"
 
@@ -39,7 +39,7 @@ async def test_only_what_the_key_of_the_tenant_signed(core: Core) -> None:
     body = body_of([event("processed", "e1")])
     assert (await post(core, body)).status_code == 403, "no key is set"
     await set_key(core)
-    async with provider(core) as client:
+    async with visitor(core) as client:
         for headers in (
             {},
             signed(body + b" "),
@@ -127,7 +127,6 @@ def odd_site(database_url: str, board: Any, clock: Any) -> Any:
     from kernel.testing import database
     from kernel.testing.pytest_plugin import SECRET
     from kernel.testing.seed import add_tenant
-    from kernel.web.app import create_app
 
     with asyncio.Runner() as runner:
         pool = runner.run(Pool(database_url, size=4).open())
@@ -139,8 +138,7 @@ def odd_site(database_url: str, board: Any, clock: Any) -> Any:
         )
         runner.run(add_tenant(core, "alpha", ["sendgrid"]))
         runner.run(set_key(core))
-        transport = httpx.ASGITransport(app=create_app(core))  # type: ignore[arg-type]
-        client = httpx.AsyncClient(transport=transport, base_url="http://mail.test")
+        client = visitor(core)
         yield runner, client, core
         runner.run(client.aclose())
         runner.run(database.empty(pool))

@@ -10,7 +10,8 @@ import pytest
 from kernel.contracts.delivery import Rendered
 from plugins.sendgrid import payload
 from plugins.sendgrid.channel import SENDGRID
-from tests.plugins.sendgrid.mails import SHARED, attempting, mail, with_mail
+from tests.plugins.attempting import with_mail
+from tests.plugins.sendgrid.mails import SHARED, attempting, mail
 from tests.plugins.sendgrid.test_outcomes import settings
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ import pytest
 from plugins.sendgrid import answers, handover
 from plugins.sendgrid.channel import SENDGRID
 from plugins.sendgrid.manifest import SendGridSettings
-from tests.plugins.sendgrid.mails import attempting, with_mail
+from tests.plugins.attempting import with_mail
+from tests.plugins.sendgrid.mails import attempting
 
 if TYPE_CHECKING:
     from kernel.tenancy.core import Core

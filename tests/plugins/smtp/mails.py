@@ -5,11 +5,8 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from kernel.contracts.delivery import Rendered
-from kernel.testing.messages import add_campaign, add_messages
-from kernel.testing.seed import add_customers
+from tests.plugins.attempting import attempted, with_mail
 
 if TYPE_CHECKING:
     from kernel.contracts.delivery import Outgoing
@@ -36,13 +33,5 @@ async def attempting(
     core: Core, count: int = 1, tenant: str = "alpha", **changes: Any
 ) -> list[Outgoing]:
     """So many messages of one campaign, being attempted; `changes` are of the mail."""
-    async with core.tenant_scope(tenant) as ctx:
-        ids = await add_customers(ctx, count)
-        batch = await add_messages(ctx, await add_campaign(ctx), ids)
+    batch = await attempted(core, count, tenant)
     return [with_mail(message, mail(**changes)) for message in batch]
-
-
-def with_mail(message: Outgoing, rendered: Rendered, **recipient: Any) -> Outgoing:
-    """The message with this mail, to somebody who differs in `recipient`."""
-    who = msgspec.structs.replace(message.recipient, **recipient)
-    return msgspec.structs.replace(message, rendered=rendered, recipient=who)

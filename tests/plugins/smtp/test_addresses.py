@@ -13,7 +13,8 @@ from plugins.smtp.addresses import same, wire
 from plugins.smtp.answers import NO_UTF8
 from plugins.smtp.channel import SMTP
 from plugins.smtp.signing import Key
-from tests.plugins.smtp.mails import attempting, mail, with_mail
+from tests.plugins.attempting import with_mail
+from tests.plugins.smtp.mails import attempting, mail
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -15,8 +15,7 @@ from plugins.smtp.manifest import SmtpSettings
 from plugins.smtp.returned import take
 from tests.plugins.smtp import samples
 from tests.plugins.smtp.mails import attempting
-from tests.plugins.smtp.test_whole import all_of_it, lawful, proposed
-from tests.plugins.whole import silent_in_bravo, states
+from tests.plugins.whole import all_of_it, by_channel, lawful, silent_in_bravo, states
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -75,7 +74,7 @@ def test_which_addresses_may_be_set(address: str, good: bool) -> None:
 async def test_whole_loop_back(core: Core, fake: FakeSmtp, use: Use) -> None:
     """Bounces settle what was unknown, stop the campaign, and the sums are right."""
     await use(envelope_sender="bounce@alder.example.com", connections=1)
-    campaign = await proposed(core, 12)
+    campaign = await by_channel(core, "smtp", 12)
     fake.fail("content", take=True, times=2)
     await all_of_it(core)
     before = [state for state, _ in (await states(core, campaign)).values()]

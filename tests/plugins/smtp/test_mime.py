@@ -23,7 +23,8 @@ from cryptography.hazmat.primitives.serialization import (
 from plugins.smtp.account import account
 from plugins.smtp.channel import SMTP
 from plugins.smtp.mime import make
-from tests.plugins.smtp.mails import LINK, attempting, mail, with_mail
+from tests.plugins.attempting import with_mail
+from tests.plugins.smtp.mails import LINK, attempting, mail
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

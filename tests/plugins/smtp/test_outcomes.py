@@ -10,7 +10,8 @@ from kernel.profiles.suppression import suppressed
 from plugins.smtp import handover
 from plugins.smtp.answers import accepted, of_response
 from plugins.smtp.channel import SMTP
-from tests.plugins.smtp.mails import attempting, mail, with_mail
+from tests.plugins.attempting import with_mail
+from tests.plugins.smtp.mails import attempting, mail
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

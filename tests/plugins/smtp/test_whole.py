@@ -6,15 +6,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from kernel.pipeline import approvals, campaigns, run
-from kernel.pipeline.suppressing import suppress
-from kernel.profiles.rights import erase_customer
-from kernel.testing.seed import add_customers
-from tests.plugins.whole import silent_in_bravo, states
+from tests.plugins.whole import (
+    WAYS,
+    all_of_it,
+    by_channel,
+    lawful,
+    leaves,
+    silent_in_bravo,
+    states,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from uuid import UUID
 
     from kernel.tenancy.core import Core
     from kernel.testing.clock import TurnedClock
@@ -23,37 +26,9 @@ if TYPE_CHECKING:
     Use = Callable[..., Awaitable[None]]
 
 
-async def proposed(core: Core, count: int) -> UUID:
-    """A welcome campaign by SMTP, decided and approved."""
-    async with core.tenant_scope("alpha") as ctx:
-        await ctx.db.execute(
-            "UPDATE tenancy_plugin SET enabled = false WHERE tenant_id = 'alpha' AND plugin NOT IN "
-            "('smtp', 'welcome', 'rules')"
-        )
-    async with core.tenant_scope("alpha") as ctx:
-        await add_customers(ctx, count, created_at=ctx.now, consent_at=ctx.now)
-    await run.propose_due(core, "alpha")
-    await all_of_it(core)
-    async with core.tenant_scope("alpha") as ctx:
-        [campaign] = await ctx.db.fetch("SELECT id, channel FROM pipeline_campaign")
-        assert campaign["channel"] == "smtp"
-        await approvals.approve(ctx, campaign["id"])
-    return campaign["id"]
-
-
-async def all_of_it(core: Core) -> None:
-    while await run.advance(core, "alpha"):
-        pass
-
-
-async def lawful(core: Core, campaign: UUID) -> bool:
-    async with core.tenant_scope("alpha") as ctx:
-        return (await campaigns.get(ctx, campaign)).law.holds
-
-
 async def test_whole_loop(core: Core, fake: FakeSmtp, use: Use) -> None:
     await use()
-    campaign = await proposed(core, 25)
+    campaign = await by_channel(core, "smtp", 25)
     assert fake.sessions == 0  # nothing before the approval is committed and claimed
     await all_of_it(core)
     assert {state for state, _ in (await states(core, campaign)).values()} == {"accepted"}
@@ -64,23 +39,13 @@ async def test_whole_loop(core: Core, fake: FakeSmtp, use: Use) -> None:
     assert await lawful(core, campaign)
 
 
-@pytest.mark.parametrize("how", ["suppressed", "unsubscribed", "erased"])
+@pytest.mark.parametrize("how", WAYS)
 async def test_who_left_between_approval_and_hand_over_gets_nothing(
     core: Core, fake: FakeSmtp, use: Use, how: str
 ) -> None:
     await use()
-    campaign = await proposed(core, 10)
-    async with core.tenant_scope("alpha") as ctx:
-        row = await ctx.db.fetchrow("SELECT id, email FROM profiles_customer ORDER BY id LIMIT 1")
-        if how == "suppressed":
-            await suppress(ctx, row["email"], "manual")
-        elif how == "unsubscribed":
-            await ctx.db.execute(
-                "UPDATE profiles_customer SET email_consent = 'unsubscribed' WHERE id = $1",
-                row["id"],
-            )
-        else:
-            await erase_customer(ctx, row["id"])
+    campaign = await by_channel(core, "smtp", 10)
+    row = await leaves(core, how)
     await all_of_it(core)
     assert row["email"] not in fake.attempts
     assert len(fake.taken) == 9
@@ -92,7 +57,7 @@ async def test_lost_answers_are_never_sent_again(
     core: Core, fake: FakeSmtp, use: Use, clock: TurnedClock
 ) -> None:
     await use()
-    campaign = await proposed(core, 12)
+    campaign = await by_channel(core, "smtp", 12)
     fake.fail("content", take=True, times=2)
     fake.fail("content", times=2)
     for _ in range(3):
@@ -108,7 +73,7 @@ async def test_what_was_not_taken_goes_later_and_once(
     core: Core, fake: FakeSmtp, use: Use, clock: TurnedClock
 ) -> None:
     await use()
-    campaign = await proposed(core, 8)
+    campaign = await by_channel(core, "smtp", 8)
     fake.fail("rcpt", "450 4.2.0 greylisted", times=8)
     await all_of_it(core)
     assert fake.taken == []
@@ -122,7 +87,7 @@ async def test_a_bounce_is_counted_and_not_written_to_again(
     core: Core, fake: FakeSmtp, use: Use
 ) -> None:
     await use()
-    campaign = await proposed(core, 40)
+    campaign = await by_channel(core, "smtp", 40)
     fake.fail("rcpt", "550 5.1.1 no such user", to="customer3@example.com")
     await all_of_it(core)
     found = [state for state, _ in (await states(core, campaign)).values()]
@@ -137,7 +102,7 @@ async def test_a_wrong_password_stops_the_tenant_and_loses_nobody(
 ) -> None:
     await use()
     monkeypatch.setenv("SMTP_PASSWORD_ALPHA", "wrong")
-    campaign = await proposed(core, 6)
+    campaign = await by_channel(core, "smtp", 6)
     await all_of_it(core)
     assert {state for state, _ in (await states(core, campaign)).values()} == {"planned"}
     async with core.tenant_scope("alpha") as ctx:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import pytest
 
 from kernel.sdk import MailLinks, is_ours, public_url
-from kernel.web.app import create_app
 from plugins.tracking import links
 from tests.plugins.tracking.test_tracking import PERSON, forgotten, mail
+from tests.plugins.visitor import visitor
 
 if TYPE_CHECKING:
     from kernel.tenancy.core import Core
@@ -29,18 +28,13 @@ async def hosted(core: Core, host: str = HOST, tenant: str = "alpha") -> None:
         )
 
 
-def asked(core: Core) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(app=create_app(core))  # type: ignore[arg-type]
-    return httpx.AsyncClient(transport=transport, base_url="http://mail.test")
-
-
 async def test_links_are_on_the_shops_host_and_old_ones_go_on(core: Core) -> None:
     _, old = await mail(core)
     await hosted(core)
     message, new = await mail(core)
     assert old.links["link"].startswith("http://mail.test/t/alpha/tracking/c/")
     assert new.links["link"].startswith(f"https://{HOST}/c/")
-    async with asked(core) as web:
+    async with visitor(core) as web:
         for link in (old.links["link"], new.links["link"], new.honeypot):
             assert (await web.get(link, headers=PERSON)).status_code == 302
     async with core.tenant_scope("alpha") as ctx:
@@ -63,7 +57,7 @@ async def test_nothing_else_is_there(core: Core) -> None:
         "/static/kernel.css",
         "/t/alpha/compliance/u/x",
     ]
-    async with asked(core) as web:
+    async with visitor(core) as web:
         for path in [*paths, "/t/bravo/tracking/c/x", "//c/x", "/C/x", "/c", "/c/../app/"]:
             answer = await web.get(f"https://{HOST}{path}")
             assert answer.status_code == 404, path
@@ -75,7 +69,7 @@ async def test_the_host_may_be_spelt_otherwise(core: Core, spelt: str) -> None:
     await hosted(core)
     _, made = await mail(core)
     path = made.links["link"].removeprefix(f"https://{HOST}")
-    async with asked(core) as web:
+    async with visitor(core) as web:
         answer = await web.get(path, headers={**PERSON, "host": spelt})
         assert answer.status_code == 302
         assert (await web.get("/app/", headers={"host": spelt})).status_code == 404
@@ -85,7 +79,7 @@ async def test_other_hosts_are_not_fooled(core: Core) -> None:
     await hosted(core)
     _, made = await mail(core)
     path = made.links["link"].removeprefix(f"https://{HOST}")
-    async with asked(core) as web:
+    async with visitor(core) as web:
         for host in ("evil.example", f"{HOST}.evil.example", "", f"x@{HOST}"):
             answer = await web.get(path, headers={**PERSON, "host": host})
             assert answer.status_code == 404, host
@@ -100,12 +94,12 @@ async def test_each_host_is_its_own_tenants(core: Core) -> None:
     _, made = await mail(core)
     path = made.links["link"].partition("/tracking")[2]
     await hosted(core, "mail.bravo.example", "bravo")
-    async with asked(core) as web:
+    async with visitor(core) as web:
         answer: Any = await web.get(f"https://mail.bravo.example{path}", headers=PERSON)
         assert answer.status_code == 404
 
 
 async def test_our_own_address_is_nobodys(core: Core) -> None:
     await hosted(core, "mail.test")
-    async with asked(core) as web:
+    async with visitor(core) as web:
         assert (await web.get("/app/", headers={"accept": "text/html"})).status_code == 401

@@ -14,14 +14,14 @@ from kernel.pipeline import previews, variant_store
 from kernel.testing.messages import add_campaign, add_messages, rendered
 from kernel.testing.seed import add_customers
 from plugins.tracking.addresses import left_alone
-from tests.plugins.tracking.test_tracking import HITS, PERSON, content, forgotten, judged, web
+from tests.plugins.tracking.test_tracking import HITS, PERSON, content, forgotten, judged
 
 if TYPE_CHECKING:
     from kernel.sdk import Outgoing
     from kernel.tenancy.core import Core
     from kernel.testing.clock import TurnedClock
 
-__all__ = ["forgotten", "web"]
+__all__ = ["forgotten"]
 KEPT = (
     "https://shop.example/policies/privacy-policy",
     "https://shop.example/de/pages/impressum",

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import msgspec
 import pytest
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,7 +18,6 @@ from kernel.sdk import MailLinks, OrderPlaced
 from kernel.testing.clock import TurnedClock
 from kernel.testing.messages import add_campaign, add_messages
 from kernel.testing.seed import add_customers, add_order
-from kernel.web.app import create_app
 from plugins.tracking import jobs, links, orders, repo, tokens
 from plugins.tracking.addresses import destination
 from plugins.tracking.manifest import TrackingSettings
@@ -27,8 +25,6 @@ from plugins.tracking.scanners import Hit, agent_of, judge
 from tests.admin_ui.browser import Browser
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from kernel.sdk import Outgoing
     from kernel.tenancy.core import Core
 
@@ -42,13 +38,6 @@ def forgotten() -> None:
     """The database of every test is a new one; what a process remembers of links is of the last."""
     links.CACHE.clear()
     repo.forget_urls()
-
-
-@pytest_asyncio.fixture
-async def web(core: Core) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(app=create_app(core))  # type: ignore[arg-type]
-    async with httpx.AsyncClient(transport=transport, base_url="http://mail.test") as client:
-        yield client
 
 
 async def mail(core: Core, url: str = SHOP, **fields: Any) -> tuple[Outgoing, MailLinks]:
